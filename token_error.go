@@ -1,0 +1,91 @@
+package bearer
+
+import (
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"golang.org/x/oauth2"
+)
+
+// TokenError says that no token could be had. All callers who waited for the
+// same request get the same one, and so do those who come before NextTry.
+//
+// errors.As reaches the cause: *[oauth2.RetrieveError] if the token endpoint
+// answered. The text of a cause may hold secrets, so Error describes it in words
+// of its own.
+type TokenError struct {
+	Err     error     // the cause
+	NextTry time.Time // no request is made before; zero if the next call makes one
+}
+
+func (e *TokenError) Error() string {
+	text := "bearer: no token: " + describe(e.Err)
+	if !e.NextTry.IsZero() {
+		text += "; the next try is at " + e.NextTry.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+// Unwrap returns the cause.
+func (e *TokenError) Unwrap() error { return e.Err }
+
+// failure is what an error of a TokenFunc says about trying again.
+type failure struct {
+	permanent  bool          // another try will most likely fail alike
+	limited    bool          // 429: the endpoint wants fewer requests, from anybody
+	retryAfter time.Duration // what the endpoint asked for; 0 if nothing
+}
+
+// maxRetryAfter bounds what a Retry-After can do: a proxy that asks for a year
+// must not switch a process off until it is restarted.
+const maxRetryAfter = time.Hour
+
+func classify(err error, now time.Time) failure {
+	e, ok := errors.AsType[*oauth2.RetrieveError](err)
+	if !ok {
+		return failure{}
+	}
+	var f failure
+	switch e.ErrorCode {
+	case "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope",
+		"invalid_request", "unsupported_grant_type", "access_denied":
+		f.permanent = true
+	}
+	if e.Response == nil {
+		return f
+	}
+	switch status := e.Response.StatusCode; {
+	case status == http.StatusTooManyRequests:
+		f.limited = true
+	case status == http.StatusRequestTimeout:
+	case status >= 300 && status < 500:
+		f.permanent = true
+	}
+	f.retryAfter = min(retryAfter(e.Response.Header, now), maxRetryAfter)
+	return f
+}
+
+// isInvalidGrant reports whether the server said that what Refresh spent is
+// worth nothing any more (RFC 6749 §5.2).
+func isInvalidGrant(err error) bool {
+	e, ok := errors.AsType[*oauth2.RetrieveError](err)
+	return ok && e.ErrorCode == "invalid_grant"
+}
+
+// retryAfter reads both forms of the field (RFC 9110 §10.2.3); 0 if there is
+// none that can be used.
+func retryAfter(h http.Header, now time.Time) time.Duration {
+	v := h.Get("Retry-After")
+	if v == "" {
+		return 0
+	}
+	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(s) * time.Second
+	}
+	if t, err := http.ParseTime(v); err == nil {
+		return max(0, t.Sub(now.Round(0)))
+	}
+	return 0
+}
