@@ -90,6 +90,13 @@ func (h *held) postponed(now time.Time, d time.Duration) *held {
 	return &next
 }
 
+// saved returns h after OnChange has done its work.
+func (h *held) saved() *held {
+	next := *h
+	next.unsaved = false
+	return &next
+}
+
 // again returns h after the server gave its token back, now with the times of
 // again. The end that was known stays while it lies ahead: a server that always
 // says "an hour from now" does not make a token live for ever. The next question

@@ -59,10 +59,6 @@ func (o *SourceOptions) withDefaults() SourceOptions {
 	return r
 }
 
-// saveTimeout is the time limit of OnChange: a storage that hangs must not keep
-// callers from a token that is there.
-const saveTimeout = 5 * time.Second
-
 // Source is a [TokenSource] that holds one token and looks after it: requests it
 // once for all callers, refreshes it before it expires, forgets it when a server
 // rejects it. Make one with [NewSource]; it is safe for concurrent use, starts
@@ -192,7 +188,6 @@ func (s *Source) paused() error {
 var (
 	errDetached   = &safeError{"the token request was overtaken by an eviction", nil}
 	errEmptyToken = &safeError{"the answer to the token request has no access token", nil}
-	errNotSaved   = &safeError{fmt.Sprintf("OnChange did not return within %v", saveTimeout), context.DeadlineExceeded}
 )
 
 // request is one token request, the only one under way. It gets a token other
@@ -290,7 +285,7 @@ func (s *Source) giveUp(r round) {
 func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) {
 	unsaved := false
 	if s.opts.OnChange != nil && !s.holds(t) {
-		err := s.save(ctx, t, func() bool { return s.late(r) })
+		err := s.save(ctx, r, t)
 		if errors.Is(err, errDetached) {
 			return nil, err
 		}
@@ -399,117 +394,6 @@ func (s *Source) failed(ctx context.Context, r round, cause error) error {
 
 	s.opts.Observer(ctx, TokenFailed{Source: s.opts.Name, Reason: r.reason, Took: now.Sub(r.start), Err: cause, NextTry: err.NextTry, Serving: serving})
 	return err
-}
-
-// save calls OnChange, unless late says that it is too late by the time that
-// an earlier call has ended: a slow old token never overwrites a newer one.
-func (s *Source) save(ctx context.Context, t *Token, late func() bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
-	defer cancel()
-	_, err := contain(ctx, func(ctx context.Context) (*Token, error) {
-		select {
-		case s.saving <- struct{}{}:
-			defer func() { <-s.saving }()
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-		if late() {
-			return nil, errDetached
-		}
-		return nil, s.opts.OnChange(ctx, t)
-	})
-	if errors.Is(err, errNoAnswer) {
-		err = errNotSaved
-	}
-	if err != nil && !errors.Is(err, errDetached) {
-		s.opts.Observer(ctx, SaveFailed{Source: s.opts.Name, Err: err})
-	}
-	return err
-}
-
-// saveAgain saves a token for which OnChange has failed before.
-func (s *Source) saveAgain(ctx context.Context, t *Token) {
-	err := s.save(ctx, t, func() bool { h := s.cur.Load(); return h == nil || h.token != t || !h.unsaved })
-	if err != nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	for {
-		h := s.cur.Load()
-		if h == nil || h.token != t {
-			return
-		}
-		next := *h
-		next.unsaved = false
-		if s.cur.CompareAndSwap(h, &next) {
-			return
-		}
-	}
-}
-
-// brakeReset is how long a token has to live unrejected for its source to count
-// as sound.
-const brakeReset = 10 * time.Minute
-
-// Evict forgets the token if rejected is the current one (they are compared by
-// access token), so that the next caller gets another. What Refresh needs stays.
-// A request already under way is detached, since it may bring back the same
-// token, unless it is one of Refresh: that has spent the refresh token.
-//
-// A token rejected within 10 minutes of its issue puts a brake on: for 1 second,
-// doubling to a minute, Evict does nothing. The error is always nil.
-func (s *Source) Evict(ctx context.Context, rejected *Token) error {
-	if e := s.evict(rejected); e != nil {
-		s.opts.Observer(ctx, e)
-	}
-	return nil
-}
-
-func (s *Source) evict(rejected *Token) Event {
-	now := time.Now()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	h := s.cur.Load()
-	if h == nil || rejected == nil || h.token.AccessToken != rejected.AccessToken {
-		return nil
-	}
-	if now.Before(s.brakeUntil) {
-		return EvictionPaused{Source: s.opts.Name, Until: s.brakeUntil}
-	}
-	var age time.Duration
-	if !h.issued.IsZero() {
-		age = now.Sub(h.issued)
-		if age < brakeReset {
-			s.brakes++
-			s.brakeUntil = now.Add(evictionPause.after(s.brakes))
-		} else {
-			s.brakes = 0
-		}
-	}
-	s.cur.Store(nil)
-	s.evicted = true
-	if !s.refreshing {
-		s.floor = s.round
-		s.flight.detach()
-	}
-	return TokenEvicted{Source: s.opts.Name, Age: age}
-}
-
-// Forget drops the token with all that belongs to it, and a request under way,
-// and returns what was held, nil if nothing was. The next caller gets a new one
-// from the TokenFunc. It is for a logout: a token that a server rejected is a
-// case for [Source.Evict].
-func (s *Source) Forget() *Token {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	t := s.last
-	s.cur.Store(nil)
-	s.last, s.evicted, s.refreshing = nil, false, false
-	s.failures, s.pause = 0, nil
-	s.floor = s.round
-	s.flight.detach()
-	return t
 }
 
 // String names the source, never its token.

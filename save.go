@@ -1,0 +1,71 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// saveTimeout is the time limit of OnChange: a storage that hangs must not keep
+// callers from a token that is there.
+const saveTimeout = 5 * time.Second
+
+var errNotSaved = &safeError{fmt.Sprintf("OnChange did not return within %v", saveTimeout), context.DeadlineExceeded}
+
+// save calls OnChange for a token that r has brought, unless that is too late by
+// the time that an earlier call has ended: a slow old token never overwrites a
+// newer one.
+func (s *Source) save(ctx context.Context, r round, t *Token) error {
+	return s.saved(ctx, func(ctx context.Context) error {
+		select {
+		case s.saving <- struct{}{}:
+			defer func() { <-s.saving }()
+		case <-ctx.Done():
+			return errNotSaved
+		}
+		if s.late(r) {
+			return errDetached
+		}
+		return s.opts.OnChange(ctx, t)
+	})
+}
+
+// saveAgain calls OnChange for a token for which it has failed before, unless it
+// is running.
+func (s *Source) saveAgain(ctx context.Context, t *Token) {
+	s.saved(ctx, func(ctx context.Context) error {
+		select {
+		case s.saving <- struct{}{}:
+			defer func() { <-s.saving }()
+		default:
+			return nil
+		}
+		if h := s.cur.Load(); h == nil || h.token != t || !h.unsaved {
+			return nil
+		}
+		if err := s.opts.OnChange(ctx, t); err != nil {
+			return err
+		}
+		for {
+			h := s.cur.Load()
+			if h == nil || h.token != t || s.cur.CompareAndSwap(h, h.saved()) {
+				return nil
+			}
+		}
+	})
+}
+
+// saved runs write within saveTimeout and tells of its failure.
+func (s *Source) saved(ctx context.Context, write func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
+	defer cancel()
+	_, err := contain(ctx, func(ctx context.Context) (*Token, error) { return nil, write(ctx) })
+	if errors.Is(err, errNoAnswer) {
+		err = errNotSaved
+	}
+	if err != nil && !errors.Is(err, errDetached) {
+		s.opts.Observer(ctx, SaveFailed{Source: s.opts.Name, Err: err})
+	}
+	return err
+}
