@@ -1,0 +1,204 @@
+package bearer_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bearerkit/bearer"
+)
+
+func current(t *testing.T, src *bearer.Source) *bearer.Token {
+	t.Helper()
+	tok, err := src.TokenContext(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tok
+}
+
+func evict(t *testing.T, src *bearer.Source, tok *bearer.Token) {
+	t.Helper()
+	if err := src.Evict(t.Context(), tok); err != nil {
+		t.Errorf("Evict: %v", err)
+	}
+}
+
+func TestEvictComparesAccessTokens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		old := current(t, src)
+		evict(t, src, &bearer.Token{AccessToken: old.AccessToken}) // by value, not by pointer
+		wantAccess(t, src, "token-2")
+		pass(time.Hour / 2)
+		for _, late := range []*bearer.Token{old, nil, {}, {AccessToken: "of somebody else"}} {
+			evict(t, src, late)
+			wantAccess(t, src, "token-2")
+		}
+		e.wantCount(t, 2)
+	})
+}
+
+func TestEvictManyAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour, took: 200 * time.Millisecond}
+		src := bearer.NewSource(e.fetch, nil)
+		old := current(t, src)
+		var wg sync.WaitGroup
+		for i := range 64 {
+			wg.Go(func() {
+				pass(time.Duration(i) * 10 * time.Millisecond) // some while the request runs, some after it
+				evict(t, src, old)
+				wantAccess(t, src, "token-2")
+			})
+		}
+		wg.Wait()
+		e.wantCount(t, 2)
+	})
+}
+
+func TestEvictDetachesTheRequestUnderWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		var saved []string
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{OnChange: func(_ context.Context, tok *bearer.Token) error {
+			saved = append(saved, tok.AccessToken)
+			return nil
+		}})
+		old := current(t, src)
+		pass(58 * time.Minute)
+		e.took = time.Minute
+		e.within = func(context.Context) { // the second request is slow, the third is quick
+			if e.requests == 3 {
+				e.took = 0
+			}
+		}
+		wantAccess(t, src, "token-1")
+		synctest.Wait()
+		e.wantCount(t, 2)
+		evict(t, src, old)
+		start := time.Now()
+		wantAccess(t, src, "token-3")
+		if d := time.Since(start); d != 0 {
+			t.Errorf("waited %v for the request that the eviction overtook", d)
+		}
+		pass(2 * time.Minute) // the second one's answer comes, too late
+		wantAccess(t, src, "token-3")
+		if got := fmt.Sprint(saved); got != "[token-1 token-3]" {
+			t.Errorf("saved %v, want token-1 and token-3", got)
+		}
+	})
+}
+
+func TestEvictTakesWaitersAlong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Those who wait for a request that an eviction overtakes get the next one's
+		// result, not the rejected token.
+		e := &endpoint{life: time.Hour, took: time.Second}
+		e.same = func(n int) bool { return n == 2 }
+		src := bearer.NewSource(e.fetch, nil)
+		old := current(t, src)
+		pass(59*time.Minute + 50*time.Second - time.Millisecond)
+		wantAccess(t, src, "token-1")
+		pass(2 * time.Millisecond) // now it counts as expired, while the second request runs
+		var wg sync.WaitGroup
+		wg.Go(func() { wantAccess(t, src, "token-3") })
+		synctest.Wait()
+		evict(t, src, old)
+		wg.Wait()
+		e.wantCount(t, 3)
+	})
+}
+
+func TestEvictLeavesARefreshAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// A refresh under way has spent the refresh token: another one would look
+		// like theft (RFC 9700 §4.14.2).
+		spent := map[string]int{}
+		n := 0
+		src := bearer.NewSource((&endpoint{}).fetch, &bearer.SourceOptions{
+			Initial: &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
+			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
+				n++
+				spent[old.RefreshToken]++
+				pass(10 * time.Second)
+				return &bearer.Token{AccessToken: fmt.Sprintf("a%d", n), RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
+			},
+		})
+		pass(58 * time.Minute)
+		old := current(t, src)
+		pass(time.Second)
+		evict(t, src, old)
+		wantAccess(t, src, "a1")
+		evict(t, src, &bearer.Token{AccessToken: "a1"}) // the record with its refresh token stays
+		wantAccess(t, src, "a2")
+		for rt, times := range spent {
+			if times != 1 {
+				t.Errorf("%s was spent %d times", rt, times)
+			}
+		}
+	})
+}
+
+func TestEvictBrake(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// An API that rejects everything.
+		e := &endpoint{life: 4 * time.Hour}
+		var seen events
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Observer: seen.observe})
+		for range 10 * 60 * 10 { // ten calls a second for ten minutes
+			evict(t, src, current(t, src))
+			pass(100 * time.Millisecond)
+		}
+		// 1+2+4+8+16+32+60… seconds: the first, then one per pause.
+		if n := e.count(); n < 15 || n > 18 {
+			t.Errorf("%d token requests in 10 minutes of rejections, want about 16", n)
+		}
+		nominal := time.Second
+		for i := 2; i < len(e.began); i++ {
+			if d := e.began[i].Sub(e.began[i-1]); d < nominal || d > nominal+200*time.Millisecond {
+				t.Errorf("pause %d lasted %v, want %v", i-1, d, nominal)
+			}
+			nominal = min(2*nominal, time.Minute)
+		}
+		if len(eventsOf[bearer.EvictionPaused](&seen)) == 0 {
+			t.Error("no EvictionPaused event")
+		}
+
+		// Ten minutes without a rejection reset it.
+		n := e.count()
+		pass(10 * time.Minute)
+		evict(t, src, current(t, src))
+		evict(t, src, current(t, src)) // no pause after a token that had lived
+		e.wantCount(t, n+1)
+		wantAccess(t, src, fmt.Sprintf("token-%d", n+2))
+	})
+}
+
+func TestForget(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		if tok := src.Forget(); tok != nil {
+			t.Errorf("Forget returned %v, want nil: nothing was held", tok.AccessToken)
+		}
+		for i := range 5 { // no brake
+			wantAccess(t, src, fmt.Sprintf("token-%d", i+1))
+			if tok := src.Forget(); tok == nil || tok.AccessToken != fmt.Sprintf("token-%d", i+1) {
+				t.Errorf("Forget returned %v, want token-%d", tok, i+1)
+			}
+		}
+		// A request under way does not bring back what was forgotten.
+		e.took = time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() { wantAccess(t, src, "token-7") })
+		synctest.Wait()
+		src.Forget()
+		wg.Wait()
+		wantAccess(t, src, "token-7")
+	})
+}
