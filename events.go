@@ -83,8 +83,11 @@ func (e TokenIssued) Message() string {
 
 // LogValue implements [slog.LogValuer].
 func (e TokenIssued) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("source", e.Source), slog.String("reason", string(e.Reason)),
-		slog.Duration("took", e.Took), slog.Time("expiry", e.Expiry))
+	attrs := []slog.Attr{slog.String("source", e.Source), slog.String("reason", string(e.Reason)), slog.Duration("took", e.Took)}
+	if !e.Expiry.IsZero() {
+		attrs = append(attrs, slog.Time("expiry", e.Expiry))
+	}
+	return slog.GroupValue(attrs...)
 }
 
 // TokenFailed is an [Event]: a token request failed.

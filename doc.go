@@ -1,0 +1,57 @@
+// Package bearer gives programs OAuth 2.0 bearer tokens that look after
+// themselves.
+//
+// For most uses, make a [Source] from a function that requests a token, and an
+// http.Client from that:
+//
+//	cfg := clientcredentials.Config{ClientID: id, ClientSecret: secret, TokenURL: url}
+//	client := bearer.NewClient(bearer.NewSource(cfg.Token, nil), nil)
+//
+// The client adds the header, and hands itself to any API library that takes an
+// http.Client. If you have an oauth2.TokenSource, give it to [NewClient] or
+// [Transport] as it is.
+//
+// For Commerce Layer, package [github.com/bearerkit/bearer/commercelayer] makes
+// the source; its commercelayertest is a Commerce Layer to test against. Package
+// [github.com/bearerkit/bearer/tokenendpoint] is the client of token endpoints
+// underneath, for other providers.
+//
+// # Expiry
+//
+// A token is fresh, aging or expired. A fresh one costs one atomic load. An aging
+// one, in the last minutes of its life ([SourceOptions].RefreshAhead), is still
+// handed out, while one request in the background gets the next; so callers never
+// wait at a rollover. For an expired one callers wait. Where a server gives the
+// running token back until shortly before its end, that is noticed, and it is
+// asked again later. The wall clock decides, looked at once per second.
+//
+// # Concurrency
+//
+// However many callers need a token, there is one request. Nobody's context ends
+// it: it has a time limit of its own. Each caller's context ends that caller's
+// waiting and nothing else. Everything here is safe for concurrent use; there are
+// no timers, no goroutines while nobody calls, and nothing to close.
+//
+// # Failure
+//
+// While the token in hand is good, a token endpoint that fails goes unnoticed.
+// Otherwise all who wait get one [TokenError], and for a pause that grows with
+// each failure all who come get it at once. When an API rejects a token, because
+// it was revoked, say, [Transport] evicts it and sends the request again with a
+// new one, once. An API that rejects every token cannot drive token requests: see
+// [Source.Evict].
+//
+// # Where a token goes
+//
+// [Transport] sends it to the origin of the caller's request and not to where the
+// server redirects; [Transport].Origins narrows that further. No error, event, log
+// line or String of this package holds a token or a secret. A [Token] itself is
+// oauth2's and prints what it holds: do not log one.
+//
+// # Compatibility
+//
+// [Token] and [TokenSource] are aliases of those of golang.org/x/oauth2. A
+// [Source] is a TokenSource; [Transport], [NewClient] and [ReuseTokenSource] take
+// the places of their namesakes there, and differ in that other origins get no
+// token, an empty token is an error, and a 401 about the token is replayed.
+package bearer
