@@ -176,6 +176,10 @@ func TestEvictBrake(t *testing.T) {
 		evict(t, src, current(t, src)) // no pause after a token that had lived
 		e.wantCount(t, n+1)
 		wantAccess(t, src, fmt.Sprintf("token-%d", n+2))
+		// …and the one that follows is as short as the first.
+		pass(time.Second)
+		evict(t, src, current(t, src))
+		wantAccess(t, src, fmt.Sprintf("token-%d", n+3))
 	})
 }
 
@@ -200,5 +204,44 @@ func TestForget(t *testing.T) {
 		src.Forget()
 		wg.Wait()
 		wantAccess(t, src, "token-7")
+	})
+}
+
+func TestForgetEndsAPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{fail: func(n int) error {
+			if n == 1 {
+				return answered(401, "invalid_client")
+			}
+			return nil
+		}}
+		src := bearer.NewSource(e.fetch, nil)
+		access(t, src)
+		src.Forget()
+		wantAccess(t, src, "token-2")
+	})
+}
+
+func TestForgetWhileSaving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Three requests follow each other while the first one's token is being
+		// saved. The second one's is forgotten by the time it could be.
+		e := &endpoint{life: time.Hour}
+		var saved []string
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{OnChange: func(_ context.Context, tok *bearer.Token) error {
+			pass(3 * time.Second)
+			saved = append(saved, tok.AccessToken)
+			return nil
+		}})
+		var wg sync.WaitGroup
+		for range 3 {
+			src.Forget()
+			wg.Go(func() { wantAccess(t, src, "token-3") })
+			synctest.Wait()
+		}
+		wg.Wait()
+		if got := fmt.Sprint(saved); got != "[token-1 token-3]" {
+			t.Errorf("saved %v, want token-1, which was under way, and token-3", got)
+		}
 	})
 }

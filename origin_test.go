@@ -119,7 +119,7 @@ func TestTransportChainThatCannotBeFollowed(t *testing.T) {
 }
 
 func TestTransportOrigins(t *testing.T) {
-	allowed := []string{"https://api.test", "http://127.0.0.1:8080", "https://*.shop.test", "not an origin", "https://[::1]:99"}
+	allowed := []string{"https://api.test", "http://127.0.0.1:8080", "https://*.shop.test", "not an origin", "https://[::1]:99", "https://*.0.0.1"}
 	tests := []struct {
 		url  string
 		want bool
@@ -139,6 +139,7 @@ func TestTransportOrigins(t *testing.T) {
 		{"https://ashop.test/", false},
 		{"https://.shop.test/", false},
 		{"https://a.shop.test.evil.test/", false},
+		{"https://127.0.0.1/", false},
 		{"https://[::1]:99/", true},
 		{"https://[::1]/", false},
 	}

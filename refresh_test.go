@@ -457,7 +457,19 @@ func TestSourceRefreshTokenDead(t *testing.T) {
 				return nil, answered(400, "invalid_grant")
 			},
 		})
-		wantAccess(t, src, "token-1") // from the TokenFunc
+		e.fail = func(n int) error {
+			if n < 3 {
+				return errDown
+			}
+			return nil
+		}
+		for range 2 {
+			if _, err := access(t, src); !errors.Is(err, errDown) {
+				t.Errorf("got %v, want the TokenFunc's error", err)
+			}
+			pass(time.Second)
+		}
+		wantAccess(t, src, "token-3") // from the TokenFunc
 		if refreshes != 1 {
 			t.Errorf("a dead refresh token was spent %d times, want once", refreshes)
 		}

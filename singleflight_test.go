@@ -70,17 +70,48 @@ func TestFlightWaiterLeaves(t *testing.T) {
 }
 
 func TestFlightDeadCallerBeginsNothing(t *testing.T) {
-	e := &endpoint{life: time.Hour}
-	src := bearer.NewSource(e.fetch, nil)
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := src.TokenContext(ctx); !errors.Is(err, context.Canceled) {
-		t.Errorf("got %v, want context.Canceled", err)
-	}
-	e.wantCount(t, 0)
-	wantAccess(t, src, "token-1")
-	if _, err := src.TokenContext(ctx); err != nil {
-		t.Errorf("a token that is there: got %v for a caller whose context has ended, want the token", err)
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		if _, err := src.TokenContext(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("got %v, want context.Canceled", err)
+		}
+		synctest.Wait()
+		e.wantCount(t, 0)
+		wantAccess(t, src, "token-1")
+		if _, err := src.TokenContext(ctx); err != nil {
+			t.Errorf("a token that is there: got %v for a caller whose context has ended, want the token", err)
+		}
+	})
+}
+
+// Callers that come just as a request ends must not begin another one, whether it
+// ended well or badly. Time stands still in the bubble while they all run.
+func TestFlightEndsUnderCallers(t *testing.T) {
+	for _, fail := range []error{nil, errDown} {
+		for range 30 {
+			synctest.Test(t, func(t *testing.T) {
+				e := &endpoint{life: time.Hour, fail: failAll(fail)}
+				src := bearer.NewSource(e.fetch, nil)
+				start := make(chan struct{})
+				var wg sync.WaitGroup
+				for range 200 {
+					wg.Go(func() {
+						<-start
+						for range 3 {
+							if _, err := src.TokenContext(t.Context()); !errors.Is(err, fail) {
+								t.Errorf("got %v, want %v", err, fail)
+							}
+						}
+					})
+				}
+				close(start)
+				wg.Wait()
+				e.wantCount(t, 1)
+			})
+		}
 	}
 }
 
