@@ -88,6 +88,7 @@ func TestEvictDetachesTheRequestUnderWay(t *testing.T) {
 		}
 		pass(2 * time.Minute) // the second one's answer comes, too late
 		wantAccess(t, src, "token-3")
+		synctest.Wait()
 		if got := fmt.Sprint(saved); got != "[token-1 token-3]" {
 			t.Errorf("saved %v, want token-1 and token-3", got)
 		}
@@ -136,6 +137,7 @@ func TestEvictLeavesARefreshAlone(t *testing.T) {
 		wantAccess(t, src, "a1")
 		evict(t, src, &bearer.Token{AccessToken: "a1"}) // the record with its refresh token stays
 		wantAccess(t, src, "a2")
+		synctest.Wait()
 		for rt, times := range spent {
 			if times != 1 {
 				t.Errorf("%s was spent %d times", rt, times)
@@ -154,6 +156,7 @@ func TestEvictBrake(t *testing.T) {
 			evict(t, src, current(t, src))
 			pass(100 * time.Millisecond)
 		}
+		synctest.Wait()
 		// 1+2+4+8+16+32+60… seconds: the first, then one per pause.
 		if n := e.count(); n < 15 || n > 18 {
 			t.Errorf("%d token requests in 10 minutes of rejections, want about 16", n)
@@ -229,7 +232,7 @@ func TestForgetWhileSaving(t *testing.T) {
 		e := &endpoint{life: time.Hour}
 		var saved []string
 		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{OnChange: func(_ context.Context, tok *bearer.Token) error {
-			pass(3 * time.Second)
+			pass(2 * time.Second)
 			saved = append(saved, tok.AccessToken)
 			return nil
 		}})

@@ -131,6 +131,7 @@ func TestSourceJitterSpreads(t *testing.T) {
 			}
 			pass(time.Second)
 		}
+		synctest.Wait()
 		first, last := 4*time.Hour, time.Duration(0)
 		for _, e := range endpoints {
 			e.wantCount(t, 2)
@@ -226,6 +227,7 @@ func TestSourceEarlyRefreshPausesGrow(t *testing.T) {
 			wantAccess(t, src, "token-1")
 			pass(time.Second)
 		}
+		synctest.Wait()
 		nominal := time.Second
 		for i := 2; i < len(e.began); i++ {
 			pause := e.began[i].Sub(e.began[i-1])
@@ -268,6 +270,7 @@ func TestSourceSameTokenBack(t *testing.T) {
 			access(t, src)
 			pass(time.Second)
 		}
+		synctest.Wait()
 		if n := e.count(); n < 3 || n > 6 {
 			t.Errorf("%d token requests, want between 3 and 6: the first, a few answered with the same token, the second", n)
 		}
@@ -302,6 +305,7 @@ func TestSourceSameTokenUntilItsEnd(t *testing.T) {
 			}
 			pass(100 * time.Millisecond)
 		}
+		synctest.Wait()
 		if n := e.count(); n > 30 {
 			t.Errorf("%d token requests, want at most 30", n)
 		}
@@ -324,6 +328,7 @@ func TestSourceSameTokenIsNotProlonged(t *testing.T) {
 			}
 			pass(time.Second)
 		}
+		synctest.Wait()
 		if n < 2 || n > 6 {
 			t.Errorf("%d token requests, want 2 to 6", n)
 		}
@@ -439,6 +444,7 @@ func TestSourceRefresh(t *testing.T) {
 			wantAccess(t, src, fmt.Sprintf("refreshed-%d", i+1))
 			pass(time.Hour)
 		}
+		synctest.Wait()
 		if got, want := fmt.Sprint(spent), "[r0 r0 r2 r3]"; got != want {
 			t.Errorf("spent the refresh tokens %v, want %v", got, want)
 		}

@@ -43,9 +43,11 @@ func TestNoSecretGetsOut(t *testing.T) {
 	const secret = "s3cr3t"
 	wrapped := fmt.Errorf("posting client_secret=%s: %w", secret, io.ErrUnexpectedEOF)
 	fetches := map[string]func(n int) (*bearer.Token, error){
-		"answered":   func(int) (*bearer.Token, error) { return nil, answered(401, "invalid_client") },
-		"echoed":     func(int) (*bearer.Token, error) { return nil, answered(400, secret) },
-		"url error":  func(int) (*bearer.Token, error) { return nil, &url.Error{Op: "Post", URL: "https://" + secret, Err: wrapped} },
+		"answered": func(int) (*bearer.Token, error) { return nil, answered(401, "invalid_client") },
+		"echoed":   func(int) (*bearer.Token, error) { return nil, answered(400, secret) },
+		"url error": func(int) (*bearer.Token, error) {
+			return nil, &url.Error{Op: "Post", URL: "https://" + secret, Err: wrapped}
+		},
 		"wrapped":    func(int) (*bearer.Token, error) { return nil, wrapped },
 		"panic":      func(int) (*bearer.Token, error) { panic(secret) },
 		"error":      func(int) (*bearer.Token, error) { panic(wrapped) },
