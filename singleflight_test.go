@@ -115,6 +115,30 @@ func TestFlightEndsUnderCallers(t *testing.T) {
 	}
 }
 
+// hookedContext calls hook when it is first asked for its error, which is after
+// a caller has seen that there is no token and before it joins a request.
+type hookedContext struct {
+	context.Context
+	once *sync.Once
+	hook func()
+}
+
+func (c hookedContext) Err() error {
+	c.once.Do(c.hook)
+	return c.Context.Err()
+}
+
+func TestFlightEndsBeforeOneJoins(t *testing.T) {
+	e := &endpoint{life: time.Hour}
+	src := bearer.NewSource(e.fetch, nil)
+	ctx := hookedContext{t.Context(), new(sync.Once), func() { wantAccess(t, src, "token-1") }}
+	tok, err := src.TokenContext(ctx)
+	if err != nil || tok.AccessToken != "token-1" {
+		t.Errorf("got %v, want the token that came meanwhile", err)
+	}
+	e.wantCount(t, 1)
+}
+
 func TestFlightFailureIsShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{took: 20 * time.Millisecond, fail: failAll(answered(503, ""))}

@@ -134,17 +134,12 @@ func (t *Transport) answered(req *http.Request, resp *http.Response, token *Toke
 	}
 	discard(resp)
 	second, err := t.send(req, body, c.header)
-	if err != nil {
-		told(ctx, RequestReplayed{Method: req.Method, Host: req.URL.Host})
-		return nil, err
+	replayed := RequestReplayed{Method: req.Method, Host: req.URL.Host}
+	if err == nil {
+		replayed.Status = second.StatusCode
 	}
-	told(ctx, RequestReplayed{Method: req.Method, Host: req.URL.Host, Status: second.StatusCode})
-	if e, ok := t.Source.(Evicter); ok && second.StatusCode/100 == 4 && t.rejects(second) {
-		if err := e.Evict(ctx, again); err != nil {
-			told(ctx, RequestNotReplayed{Method: req.Method, Host: req.URL.Host, Why: "the second token could not be evicted", Err: err})
-		}
-	}
-	return second, nil
+	told(ctx, replayed)
+	return second, err
 }
 
 // rejects reports whether resp says that the token is no good, and leaves resp
