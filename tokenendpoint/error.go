@@ -57,8 +57,15 @@ type Error struct {
 
 // Error tells what failed, why, and the next step.
 func (e *Error) Error() string {
+	text := "tokenendpoint: " + e.text()
+	if !e.RetryAt.IsZero() {
+		text += "; next try at " + e.RetryAt.UTC().Format(time.RFC3339)
+	}
+	return text
+}
+
+func (e *Error) text() string {
 	var b strings.Builder
-	b.WriteString("tokenendpoint: ")
 	b.WriteString(e.Action)
 	if e.Action != "revocation" {
 		b.WriteString(" request")
@@ -74,9 +81,6 @@ func (e *Error) Error() string {
 	if e.next != "" {
 		b.WriteString(": " + e.next)
 	}
-	if !e.RetryAt.IsZero() {
-		b.WriteString("; next try at " + e.RetryAt.UTC().Format(time.RFC3339))
-	}
 	return b.String()
 }
 
@@ -86,8 +90,9 @@ func (e *Error) String() string { return e.Error() }
 // Format prints what Error returns, whatever the verb.
 func (e *Error) Format(s fmt.State, _ rune) { io.WriteString(s, e.Error()) }
 
-// LogValue is what Error returns.
-func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Error()) }
+// LogValue is what Error returns, but for the package's name and the time of the
+// next try: those who wrap the error have their own.
+func (e *Error) LogValue() slog.Value { return slog.StringValue(e.text()) }
 
 // Unwrap returns the error below, nil if the server's answer is the error.
 func (e *Error) Unwrap() error { return e.err }

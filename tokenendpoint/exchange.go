@@ -285,7 +285,7 @@ func (x *exchange) checkRetry(ctx context.Context, _ *http.Response, _ error) (b
 		return false, nil
 	}
 	x.options.Logger.LogAttrs(ctx, slog.LevelDebug, "token endpoint: trying again",
-		slog.Any("error", e), slog.Int("attempt", x.attempts), slog.Duration("wait", x.wait))
+		slog.Any("error", e), slog.Int("attempts", x.attempts), slog.Duration("wait", x.wait))
 	x.waiting = true
 	return true, nil
 }

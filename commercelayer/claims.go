@@ -1,0 +1,254 @@
+package commercelayer
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"math"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Claims are what an access token says. The zero value says nothing. Parts that
+// the token lacks are nil.
+//
+// Claims that come from [DecodeUnverified] are not known to be true.
+type Claims struct {
+	Issuer       string
+	Scope        string
+	ExpiresAt    time.Time // zero if absent
+	IssuedAt     time.Time // zero if absent
+	Test         bool      // test mode
+	Rand         float64
+	Application  Application
+	Organization *Organization   // nil for the applications user and dashboard
+	User         *User           // of the applications user and dashboard
+	Owner        *Owner          // nil for a guest
+	Market       *Market         // nil for market:all
+	CustomClaim  json.RawMessage // of the assertion, verbatim; nil if absent
+}
+
+// Application is the API client that a token was issued to.
+type Application struct {
+	ID           string `json:"id"`
+	Kind         string `json:"kind"` // sales_channel, integration, webapp, user or dashboard
+	ClientID     string `json:"client_id"`
+	Public       bool   `json:"public"`
+	Confidential bool   `json:"confidential"` // it was asked for with the client secret
+}
+
+// Organization is the organization that a token is for.
+type Organization struct {
+	ID         string `json:"id"`
+	Slug       string `json:"slug"` // names its Core API's host
+	Enterprise bool   `json:"enterprise"`
+	Region     string `json:"region"`
+}
+
+// User is a user of the dashboard.
+type User struct {
+	ID string `json:"id"`
+}
+
+// Owner is whom a token speaks for.
+type Owner struct {
+	Type string `json:"type"` // Customer or User
+	ID   string `json:"id"`
+}
+
+// Market is what a token's scope allows to see.
+type Market struct {
+	ID                   []string `json:"id"`
+	StockLocationIDs     []string `json:"stock_location_ids"`
+	GeocoderID           string   `json:"geocoder_id"` // empty if none
+	AllowsExternalPrices bool     `json:"allows_external_prices"`
+}
+
+// The kinds of applications.
+const (
+	kindSalesChannel = "sales_channel"
+	kindIntegration  = "integration"
+	kindWebapp       = "webapp"
+	kindUser         = "user"
+	kindDashboard    = "dashboard"
+)
+
+// maxToken is far above the size of any token, which is about 1 KB.
+const maxToken = 64 << 10
+
+// DecodeUnverified reads the claims of an access token and verifies nothing:
+// anybody can make a token that says anything. It is for one's own tokens, as
+// they came from the auth host. For those that others send use a verifier.
+func DecodeUnverified(accessToken string) (*Claims, error) {
+	var c Claims
+	if err := decodePayload(accessToken, &c); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+// decodePayload decodes the middle part of a JWT. Its errors never quote it.
+func decodePayload(accessToken string, into any) error {
+	if len(accessToken) > maxToken {
+		return errors.New("commercelayer: the access token is over 64 KiB: it is not one of the service's")
+	}
+	parts := strings.Split(accessToken, ".")
+	if len(parts) != 3 {
+		return errors.New("commercelayer: the access token is not a JWT: it has not three parts")
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	if err != nil {
+		return errors.New("commercelayer: the access token is not a JWT: its claims are not base64url")
+	}
+	if len(b) == 0 || b[0] != '{' || json.Unmarshal(b, into) != nil {
+		return errors.New("commercelayer: the access token is not one of the service's: its claims are not the expected JSON")
+	}
+	return nil
+}
+
+// times are the claims of a token that tell its life, zero if absent. They are
+// read apart from the others, so that a novelty among those does no harm.
+func times(accessToken string) (issued, expires time.Time) {
+	var w struct {
+		ExpiresAt json.Number `json:"exp"`
+		IssuedAt  json.Number `json:"iat"`
+	}
+	if decodePayload(accessToken, &w) != nil {
+		return time.Time{}, time.Time{}
+	}
+	return unixTime(w.IssuedAt), unixTime(w.ExpiresAt)
+}
+
+// UnmarshalJSON reads the claims of a token.
+func (c *Claims) UnmarshalJSON(b []byte) error {
+	var w struct {
+		Issuer       string          `json:"iss"`
+		Scope        string          `json:"scope"`
+		ExpiresAt    json.Number     `json:"exp"`
+		IssuedAt     json.Number     `json:"iat"`
+		Test         bool            `json:"test"`
+		Rand         float64         `json:"rand"`
+		Application  Application     `json:"application"`
+		Organization *Organization   `json:"organization"`
+		User         *User           `json:"user"`
+		Owner        *Owner          `json:"owner"`
+		Market       *Market         `json:"market"`
+		CustomClaim  json.RawMessage `json:"custom_claim"`
+	}
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	if string(w.CustomClaim) == "null" {
+		w.CustomClaim = nil
+	}
+	*c = Claims{
+		Issuer: w.Issuer, Scope: w.Scope, ExpiresAt: unixTime(w.ExpiresAt), IssuedAt: unixTime(w.IssuedAt), Test: w.Test, Rand: w.Rand,
+		Application: w.Application, Organization: w.Organization, User: w.User, Owner: w.Owner, Market: w.Market, CustomClaim: w.CustomClaim,
+	}
+	return nil
+}
+
+// unixTime reads a NumericDate (RFC 7519 §2), which may have a fraction. What is
+// no time of the last and next few centuries counts as absent.
+func unixTime(n json.Number) time.Time {
+	seconds, err := n.Float64()
+	if err != nil || seconds <= 0 || seconds > 1e10 {
+		return time.Time{}
+	}
+	whole, fraction := math.Modf(seconds)
+	return time.Unix(int64(whole), int64(fraction*1e9))
+}
+
+// TokenType is the kind of application and of owner, such as
+// "sales_channel:guest", "sales_channel:customer" or "webapp:user".
+func (c *Claims) TokenType() string {
+	owner := "guest"
+	if c.Owner != nil && c.Owner.Type != "" {
+		owner = strings.ToLower(c.Owner.Type)
+	}
+	return c.Application.Kind + ":" + owner
+}
+
+// IsSalesChannel reports that the token is a sales channel's.
+func (c *Claims) IsSalesChannel() bool { return c.Application.Kind == kindSalesChannel }
+
+// IsIntegration reports that the token is an integration's.
+func (c *Claims) IsIntegration() bool { return c.Application.Kind == kindIntegration }
+
+// IsWebapp reports that the token is a webapp's.
+func (c *Claims) IsWebapp() bool { return c.Application.Kind == kindWebapp }
+
+// IsUser reports that the token is for the Provisioning API: of kind user.
+func (c *Claims) IsUser() bool { return c.Application.Kind == kindUser }
+
+// IsDashboard reports that the token is the dashboard's.
+func (c *Claims) IsDashboard() bool { return c.Application.Kind == kindDashboard }
+
+// IsGuest reports that the token speaks for nobody.
+func (c *Claims) IsGuest() bool { return c.Owner == nil }
+
+// IsCustomer reports that the token speaks for a customer.
+func (c *Claims) IsCustomer() bool {
+	return c.Owner != nil && strings.EqualFold(c.Owner.Type, "Customer")
+}
+
+// hosts is the installation that issued the token.
+func (c *Claims) hosts() (hosts, error) {
+	// Tokens of old name the bare domain, or nobody.
+	if c.Issuer == "" || c.Issuer == "https://"+DefaultDomain {
+		return hosts{scheme: "https", domain: DefaultDomain}, nil
+	}
+	h, ok := hostsOf(c.Issuer)
+	if !ok {
+		return hosts{}, errors.New("commercelayer: the token's issuer is not the auth host of any installation: want https://auth.<domain>")
+	}
+	return h, nil
+}
+
+// CoreAPIURL is the base of the Core API that the token is for, such as
+// https://my-brand.commercelayer.io, without /api. Unless the claims have been
+// verified, neither the token nor anything secret must be sent there before it
+// is known to be a host of yours; [Integration.CoreAPIURL] sees to that.
+func (c *Claims) CoreAPIURL() (string, error) {
+	if c.Organization == nil || !isLabel(c.Organization.Slug) {
+		return "", errors.New("commercelayer: the token is for no organization: the Core API takes those of sales channels, integrations and webapps")
+	}
+	h, err := c.hosts()
+	if err != nil {
+		return "", err
+	}
+	return h.url(c.Organization.Slug), nil
+}
+
+// ProvisioningAPIURL is the base of the Provisioning API, such as
+// https://provisioning.commercelayer.io, if the token's scope allows its use. The
+// caution of [Claims.CoreAPIURL] holds.
+func (c *Claims) ProvisioningAPIURL() (string, error) {
+	if !slices.Contains(strings.Fields(c.Scope), "provisioning-api") {
+		return "", errors.New("commercelayer: the token's scope lacks provisioning-api: use that of an application of kind user")
+	}
+	h, err := c.hosts()
+	if err != nil {
+		return "", err
+	}
+	return h.url("provisioning"), nil
+}
+
+// CoreAPIURL is [Claims.CoreAPIURL] of an access token, unverified.
+func CoreAPIURL(accessToken string) (string, error) {
+	c, err := DecodeUnverified(accessToken)
+	if err != nil {
+		return "", err
+	}
+	return c.CoreAPIURL()
+}
+
+// ProvisioningAPIURL is [Claims.ProvisioningAPIURL] of an access token, unverified.
+func ProvisioningAPIURL(accessToken string) (string, error) {
+	c, err := DecodeUnverified(accessToken)
+	if err != nil {
+		return "", err
+	}
+	return c.ProvisioningAPIURL()
+}

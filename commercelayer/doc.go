@@ -1,0 +1,36 @@
+// Package commercelayer gets, keeps and revokes the access tokens of Commerce
+// Layer.
+//
+// For most uses:
+//
+//   - A background job or webhook receiver is an integration: [NewIntegration],
+//     then its Client.
+//   - An application that users of the dashboard authorize is a webapp:
+//     [NewWebapp].
+//   - Single grants, kept by yourself: [NewCredentials]. All five grants are there,
+//     and [Credentials.Revoke].
+//
+// [Assertion] makes what the JWT bearer grant asks for, [Scope] puts scopes
+// together, [DecodeUnverified] reads the claims of an access token.
+//
+// # Expiry
+//
+// Access tokens are JWTs. How long one lives is read from its claims exp and iat,
+// else from expires_in, and counted from the moment it was asked for by the local
+// clock: a clock that is wrong is a warning ([ClockOff]), not an outage. Within
+// the last 15 minutes of a token the service issues another one; tokens are
+// refreshed 10 to 14 minutes ahead of their end.
+//
+// # Rate limits
+//
+// The service allows 30 token requests a minute per address. A 429 ends token
+// requests to that endpoint until the service's Retry-After, or for 1 s doubling
+// to 60 s; see package tokenendpoint. Enterprise plans count per shopper instead:
+// set Options.BackendAuth, and give the shopper's address with [WithClientIP].
+//
+// # Where secrets go
+//
+// Credentials go to the configured auth host only, tokens of a Client only to
+// hosts of the configured domain. An address that a token names is never
+// trusted.
+package commercelayer
