@@ -1,0 +1,43 @@
+package commercelayertest
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+)
+
+// Customer is somebody who can sign in.
+//
+// The password does not show when a Customer is printed or logged.
+type Customer struct {
+	Email    string
+	Password string
+	// ID is the customer's id in tokens and at the API. Default: made of Email.
+	ID string
+}
+
+func (c Customer) String() string { return fmt.Sprintf("customer %q", c.Email) }
+
+// Format keeps the password out of every verb.
+func (c Customer) Format(f fmt.State, _ rune) { io.WriteString(f, c.String()) }
+
+// LogValue keeps the password out of logs.
+func (c Customer) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+func (c Customer) withDefaults() Customer {
+	if c.ID == "" {
+		c.ID = publicID("customers", strings.ToLower(c.Email))
+	}
+	return c
+}
+
+func (c *Customer) validate() error {
+	switch {
+	case !strings.Contains(c.Email, "@"):
+		return fmt.Errorf("Email %q is not an address: use one with an @", c.Email)
+	case c.Password == "":
+		return fmt.Errorf("Password of %q is empty: give it one", c.Email)
+	}
+	return nil
+}

@@ -1,0 +1,2 @@
+// Package commercelayertest is a Commerce Layer that runs on this machine.
+package commercelayertest

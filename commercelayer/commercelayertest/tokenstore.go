@@ -1,0 +1,221 @@
+package commercelayertest
+
+import (
+	"crypto/rand"
+	"sync"
+	"time"
+)
+
+// accessToken is a token that the server has given out.
+type accessToken struct {
+	subject
+	text    string
+	keyID   string
+	issued  time.Time
+	expires time.Time
+	revoked bool
+	refresh *refreshToken // that came with it, or nil
+}
+
+// refreshToken renews a session once.
+type refreshToken struct {
+	subject
+	text    string
+	expires time.Time
+	revoked bool
+	spent   bool
+	family  *family
+}
+
+// family is all that came of one sign-in: whoever shows a spent refresh token
+// ends it whole.
+type family struct {
+	access  []*accessToken
+	refresh []*refreshToken
+}
+
+// tokenStore holds all tokens that could still be shown.
+type tokenStore struct {
+	opts *Options
+	keys *keyring
+
+	mu      sync.Mutex // guards what follows, and all tokens reached from it
+	access  map[string]*accessToken
+	refresh map[string]*refreshToken
+	current map[string]*accessToken // the newest of each subject, by its key
+	sweepAt int                     // number of tokens at which the dead are swept out
+}
+
+func newTokenStore(o *Options, keys *keyring) *tokenStore {
+	return &tokenStore{
+		opts: o, keys: keys,
+		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, current: map[string]*accessToken{},
+		sweepAt: 1000,
+	}
+}
+
+// how a token is asked for.
+type terms struct {
+	reuse       bool    // the running token will do
+	withRefresh bool    // a refresh token comes with it
+	family      *family // of the sign-in that it continues, or nil
+	life        time.Duration
+}
+
+// issue returns a token for the subject, and whether it was given before. Its
+// signature is made under the lock: one token for many who ask at once.
+func (t *tokenStore) issue(s subject, how terms) (accessToken, bool, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.issueLocked(s, how)
+}
+
+func (t *tokenStore) issueLocked(s subject, how terms) (accessToken, bool, error) {
+	now := time.Now()
+	key := s.key()
+	if how.reuse {
+		if old := t.current[key]; old != nil && t.reusable(old, how, now) {
+			return *old, true, nil
+		}
+	}
+	if how.life == 0 {
+		how.life = s.app.TokenLife
+	}
+	sign := t.keys.current()
+	// A JWT counts in whole seconds, and this server with it.
+	issued := now.Truncate(time.Second)
+	token := &accessToken{subject: s, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
+	text, err := s.mint(t.opts, sign, token.issued, token.expires)
+	if err != nil {
+		return accessToken{}, false, err
+	}
+	token.text = text
+	if how.withRefresh {
+		f := how.family
+		if f == nil {
+			f = &family{}
+		}
+		token.refresh = &refreshToken{subject: s, text: rand.Text() + rand.Text(), expires: now.Add(t.opts.RefreshTokenLife), family: f}
+		f.access = append(f.access, token)
+		f.refresh = append(f.refresh, token.refresh)
+		t.refresh[token.refresh.text] = token.refresh
+	}
+	t.access[token.text] = token
+	t.current[key] = token
+	t.sweep(now)
+	return *token, false, nil
+}
+
+// reusable tells whether a token that was given before may be given again.
+func (t *tokenStore) reusable(old *accessToken, how terms, now time.Time) bool {
+	if old.revoked || !t.keys.has(old.keyID) || old.expires.Sub(now) <= t.opts.RenewWithin {
+		return false
+	}
+	if how.withRefresh {
+		return old.refresh != nil && !old.refresh.revoked && !old.refresh.spent
+	}
+	return true
+}
+
+// sweep forgets what nobody can use any more, each time the number of tokens
+// has doubled; t.mu is held.
+func (t *tokenStore) sweep(now time.Time) {
+	if len(t.access)+len(t.refresh) < t.sweepAt {
+		return
+	}
+	for text, a := range t.access {
+		if !now.Before(a.expires) {
+			delete(t.access, text)
+			if key := a.key(); t.current[key] == a {
+				delete(t.current, key)
+			}
+		}
+	}
+	for text, r := range t.refresh {
+		// A spent one stays until it would have expired: it may come back.
+		if !now.Before(r.expires) {
+			delete(t.refresh, text)
+		}
+	}
+	t.sweepAt = max(1000, 2*(len(t.access)+len(t.refresh)))
+}
+
+// valid returns the access token of that text, if it is good at this moment.
+func (t *tokenStore) valid(text string) (accessToken, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	a := t.access[text]
+	if a == nil || a.revoked || !time.Now().Before(a.expires) || !t.keys.has(a.keyID) {
+		return accessToken{}, false
+	}
+	return *a, true
+}
+
+// revoke ends the token of that text, and tells whether it was alive.
+func (t *tokenStore) revoke(text string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a := t.access[text]; a != nil {
+		was := !a.revoked
+		a.revoked = true
+		return was
+	}
+	if r := t.refresh[text]; r != nil {
+		was := !r.revoked
+		r.revoked = true
+		return was
+	}
+	return false
+}
+
+// holder returns whose token that is.
+func (t *tokenStore) holder(text string) (subject, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a := t.access[text]; a != nil {
+		return a.subject, true
+	}
+	if r := t.refresh[text]; r != nil {
+		return r.subject, true
+	}
+	return subject{}, false
+}
+
+// end revokes all of a family; t.mu is held.
+func (f *family) end() {
+	for _, a := range f.access {
+		a.revoked = true
+	}
+	for _, r := range f.refresh {
+		r.revoked = true
+	}
+}
+
+// Revoke ends an access or refresh token at once, as its client could, and
+// tells whether it was alive.
+func (s *Server) Revoke(token string) bool { return s.tokens.revoke(token) }
+
+// RevokeAll ends every access and refresh token.
+func (s *Server) RevokeAll() {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	for _, a := range s.tokens.access {
+		a.revoked = true
+	}
+	for _, r := range s.tokens.refresh {
+		r.revoked = true
+	}
+}
+
+// ExpireAll ends every access token, as if its time were over, whatever its exp
+// says. Refresh tokens live on.
+func (s *Server) ExpireAll() {
+	s.tokens.mu.Lock()
+	defer s.tokens.mu.Unlock()
+	now := time.Now()
+	for _, a := range s.tokens.access {
+		if a.expires.After(now) {
+			a.expires = now
+		}
+	}
+}
