@@ -34,33 +34,33 @@ const (
 // goes with each.
 type Fault struct {
 	// Endpoint is the part of the server that fails. Default: all of it.
-	Endpoint Endpoint `json:"endpoint,omitempty"`
+	Endpoint Endpoint
 	// Grant narrows a fault of the token endpoint to one grant_type.
-	Grant string `json:"grant,omitempty"`
+	Grant string
 	// Times is how many requests fail. Default: all, until [Server.ClearFaults].
 	// A client's own retries count: Go's http.Transport, for one, repeats a GET
 	// whose connection broke.
-	Times int `json:"times,omitempty"`
+	Times int
 
 	// Delay is how long the request waits before anything else happens.
-	Delay time.Duration `json:"delay,omitempty"`
+	Delay time.Duration
 	// Status is answered, with an error body, and the server does not act.
-	Status int `json:"status,omitempty"`
+	Status int
 	// RetryAfter goes with Status as the header of that name, in seconds,
 	// rounded up. Default: no header.
-	RetryAfter time.Duration `json:"retry_after,omitempty"`
+	RetryAfter time.Duration
 	// Drop breaks the connection.
-	Drop Drop `json:"drop,omitempty"`
+	Drop Drop
 	// Malformed lets the server act, and cuts its answer's JSON off in a place
 	// where it is not valid; the HTTP message itself is in order.
-	Malformed bool `json:"malformed,omitempty"`
+	Malformed bool
 	// Body is answered, with status 200 and as JSON, and the server does not
 	// act.
-	Body string `json:"body,omitempty"`
+	Body string
 	// Endless answers 200 and a body that never ends, and the server does not
 	// act. It is sent as fast as it is read, or one byte each Pace.
-	Endless bool          `json:"endless,omitempty"`
-	Pace    time.Duration `json:"pace,omitempty"`
+	Endless bool
+	Pace    time.Duration
 }
 
 // Validate reports what is wrong with a fault, and the way out.

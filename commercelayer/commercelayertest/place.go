@@ -62,7 +62,7 @@ func (s *Server) locate(r *http.Request) place {
 		return origin + "/" + label
 	}
 	p := place{endpoint: endpointNone, path: r.URL.Path, issuer: at("auth"), base: at(label)}
-	if s.control.on && (r.URL.Path == "/_local" || strings.HasPrefix(r.URL.Path, "/_local/")) {
+	if s.control != nil && (r.URL.Path == "/_local" || strings.HasPrefix(r.URL.Path, "/_local/")) {
 		p.endpoint = endpointControl
 		return p
 	}
@@ -70,8 +70,12 @@ func (s *Server) locate(r *http.Request) place {
 		p.path = strings.TrimPrefix(r.URL.Path, "/"+label)
 	}
 	switch label {
-	case "auth", "dashboard":
+	case "auth":
 		p.endpoint = authEndpoint(p.path)
+	case "dashboard":
+		if p.path == "/oauth/authorize" {
+			p.endpoint = AuthorizeEndpoint
+		}
 	case s.opts.Organization.Slug, "provisioning":
 		if p.path == "/api" || strings.HasPrefix(p.path, "/api/") {
 			p.endpoint = APIEndpoint

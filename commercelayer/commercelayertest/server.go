@@ -24,7 +24,7 @@ type Server struct {
 	journal *journal
 	shop    *shop
 	memory  *memory
-	control *control
+	control *control // nil unless Options.UnsafeControl
 }
 
 // New returns a server with the given options; nil stands for the ready-made
@@ -46,7 +46,6 @@ func New(opts *Options) (*Server, error) {
 		faults:  &faultTable{},
 		journal: &journal{log: o.Log},
 		shop:    newShop(&o),
-		control: newControl(o.UnsafeControl),
 	}
 	s.domain, _, _ = strings.Cut(o.Domain, ":")
 	for i := range o.Applications {
@@ -58,6 +57,7 @@ func New(opts *Options) (*Server, error) {
 	s.tokens = newTokenStore(&s.opts, s.keys)
 	s.limit = newRateLimit(o.RateLimit)
 	s.memory = newMemory(s)
+	s.control = newControl(s)
 	return s, nil
 }
 
@@ -106,7 +106,7 @@ func (s *Server) APIURL() string { return "https://" + s.opts.Organization.Slug 
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c := &call{s: s, r: r, place: s.locate(r)}
 	if c.place.endpoint == endpointControl {
-		s.control.serve(s, w, r, c.place.path)
+		s.control.serve(w, r)
 		return
 	}
 	cors(w.Header(), r)
