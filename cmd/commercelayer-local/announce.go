@@ -20,9 +20,12 @@ func (l *local) announce(w io.Writer) error {
 		scheme = "https"
 	}
 	domain, _, _ := strings.Cut(o.Domain, ":")
-	port := strconv.Itoa(l.port)
-	domain += ":" + port
-	byIP := scheme + "://" + net.JoinHostPort(l.address(), port)
+	byIP := scheme + "://" + net.JoinHostPort(l.address(), strconv.Itoa(l.port))
+	// A client that is told the scheme's own port does not send it, and the
+	// issuer has to be what the client sent.
+	if l.port != 443 && scheme == "https" || l.port != 80 && scheme == "http" {
+		domain += ":" + strconv.Itoa(l.port)
+	}
 
 	export := func(name, value string) {
 		if value != "" {

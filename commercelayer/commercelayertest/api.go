@@ -98,7 +98,7 @@ func (c *call) api() reply {
 		return c.one(kind.list(who)[0])
 	case len(path) == 1:
 		return c.list(kind.list(who))
-	case len(path) <= 3 && !kind.singular:
+	case len(path) <= 4 && !kind.singular:
 		return c.within(who, kind, path)
 	}
 	return notFound("There is nothing at this address.").reply(at)
@@ -113,10 +113,23 @@ func (c *call) within(who access, kind resourceKind, path []string) reply {
 		if len(path) == 2 {
 			return c.one(r)
 		}
-		if related, ok := r.related[path[2]]; ok && who.may(c.r.Method, path[2]) {
-			return c.list(related())
+		name := path[len(path)-1]
+		to, ok := r.related[name]
+		switch {
+		case !ok || len(path) == 4 && path[2] != "relationships":
+			return notFound("The resource has no relationship of this name here.").reply(c.place)
+		case !who.may(c.r.Method, to.to):
+			return errAccessDenied.reply(c.place)
+		case len(path) == 4:
+			self := c.place.base + "/api/" + r.Type + "/" + r.ID
+			return newReply(http.StatusOK, jsonAPIType, linkage{to.identifiers(), relationshipLinks(self, name)})
+		case !to.one:
+			return c.list(to.list())
 		}
-		return notFound("The resource has no relationship of this name here.").reply(c.place)
+		if others := to.list(); len(others) == 1 {
+			return c.one(others[0])
+		}
+		return notFound("The resource is related to none.").reply(c.place)
 	}
 	return notFound("There is no such resource, or it is not yours to see.").reply(c.place)
 }

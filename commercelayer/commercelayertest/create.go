@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"strings"
 )
 
 // create reads a JSON:API document and makes the resource that it describes.
@@ -31,11 +32,7 @@ func (c *call) create(who access, kind resourceKind) reply {
 			detail: "The body is not a JSON:API document.",
 		}.reply(at)
 	}
-	path := at.path[len("/api/"):]
-	for len(path) > 0 && path[len(path)-1] == '/' {
-		path = path[:len(path)-1]
-	}
-	if in.Data.Type != path {
+	if in.Data.Type != strings.Trim(at.path[len("/api/"):], "/") {
 		return problem{
 			status: http.StatusConflict, title: "Invalid resource type", code: "INVALID_RESOURCE",
 			detail: "The document's type is not that of this address.", pointer: "/data/type",

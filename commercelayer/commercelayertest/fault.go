@@ -175,10 +175,7 @@ func (s *Server) ClearFaults() {
 func (c *call) serveFault(w http.ResponseWriter, f Fault) {
 	switch {
 	case f.Status != 0:
-		a := problem{
-			status: f.Status, title: http.StatusText(f.Status), code: faultCode(f.Status),
-			detail: "This answer was asked for.",
-		}.reply(c.place)
+		a := faultProblem(c.place.endpoint, f.Status).reply(c.place)
 		if f.RetryAfter > 0 {
 			a.header.Set("Retry-After", strconv.Itoa(int((f.RetryAfter+time.Second-1)/time.Second)))
 		}
@@ -225,9 +222,23 @@ func (c *call) serveFault(w http.ResponseWriter, f Fault) {
 	}
 }
 
-// faultCode is the code that goes with a status nobody has words for.
-func faultCode(status int) string {
-	return strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_", "'", "").Replace(http.StatusText(status)))
+// faultProblem words a status as the service does, as far as it has words.
+func faultProblem(endpoint Endpoint, status int) problem {
+	switch {
+	case status == http.StatusTooManyRequests:
+		return errTooMany
+	case status == http.StatusUnauthorized && endpoint == TokenEndpoint:
+		return errUnknownClient
+	case status == http.StatusUnauthorized && endpoint == APIEndpoint:
+		return errAccessDenied
+	case status == http.StatusForbidden && endpoint == RevokeEndpoint:
+		return errRevokeRefused
+	}
+	text := http.StatusText(status)
+	return problem{
+		status: status, title: text, detail: "This answer was asked for.",
+		code: strings.ToUpper(strings.NewReplacer(" ", "_", "-", "_", "'", "").Replace(text)),
+	}
 }
 
 // endless writes a body until the client has had enough.

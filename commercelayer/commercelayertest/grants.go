@@ -108,17 +108,17 @@ func (c *call) jwtBearer(s subject) reply {
 
 // grantToken issues a token and answers with it.
 func (c *call) grantToken(s subject, how terms) reply {
-	token, again, err := c.s.tokens.issue(s, how)
+	token, err := c.s.tokens.issue(s, how)
 	if err != nil {
 		return internalError(c.place)
 	}
-	return c.granted(token, again)
+	return c.granted(token)
 }
 
 // granted answers with a token.
-func (c *call) granted(token accessToken, again bool) reply {
+func (c *call) granted(token given) reply {
 	c.s.journal.add(func(n *Counts) {
-		if again {
+		if token.again {
 			n.SameAgain++
 		} else {
 			n.Issued++
@@ -127,7 +127,7 @@ func (c *call) granted(token accessToken, again bool) reply {
 	doc := tokenDocument{
 		AccessToken: token.text,
 		TokenType:   "bearer",
-		ExpiresIn:   max(0, token.expires.Unix()-time.Now().Unix()),
+		ExpiresIn:   token.left,
 		Scope:       token.scope.text,
 		CreatedAt:   token.issued.Unix(),
 		OwnerID:     token.owner.ID,

@@ -18,15 +18,43 @@ type resource struct {
 	ID         string
 	Type       string
 	Attributes attributes
-	// related lists what belongs to it, by the name of the relationship.
-	related map[string]func() []resource
+	// related is what it has to do with, by the name of the relationship.
+	related map[string]relation
+}
+
+// relation leads from a resource to others of one type.
+type relation struct {
+	to   string // their type
+	one  bool   // there is at most one
+	list func() []resource
+}
+
+// identifiers are what the relation leads to, for the data of a relationship.
+func (r relation) identifiers() any {
+	ids := []identifier{}
+	for _, other := range r.list() {
+		ids = append(ids, identifier{other.Type, other.ID})
+	}
+	switch {
+	case !r.one:
+		return ids
+	case len(ids) == 0:
+		return nil
+	}
+	return ids[0]
 }
 
 type links map[string]string
 
 type relationship struct {
-	Links links         `json:"links"`
-	Data  *[]identifier `json:"data,omitempty"` // only of what is included
+	Links links `json:"links"`
+	Data  any   `json:"data,omitempty"` // only of what is included
+}
+
+// linkage is the document at a relationship's own address.
+type linkage struct {
+	Data  any   `json:"data"`
+	Links links `json:"links"`
 }
 
 type identifier struct {
@@ -130,12 +158,11 @@ func (c *call) object(r resource, q query) (resourceObject, []resourceObject) {
 		}
 	}
 	var included []resourceObject
-	for name, list := range r.related {
-		rel := relationship{Links: links{"self": self + "/relationships/" + name, "related": self + "/" + name}}
+	for name, to := range r.related {
+		rel := relationship{Links: relationshipLinks(self, name)}
 		if slices.Contains(q.include, name) {
-			rel.Data = &[]identifier{}
-			for _, other := range list() {
-				*rel.Data = append(*rel.Data, identifier{other.Type, other.ID})
+			rel.Data = to.identifiers()
+			for _, other := range to.list() {
 				object, _ := c.object(other, query{fields: q.fields})
 				included = append(included, object)
 			}
@@ -146,6 +173,10 @@ func (c *call) object(r resource, q query) (resourceObject, []resourceObject) {
 		o.Relationships[name] = rel
 	}
 	return o, included
+}
+
+func relationshipLinks(self, name string) links {
+	return links{"self": self + "/relationships/" + name, "related": self + "/" + name}
 }
 
 // query is what a client asks for in a URL. What this server does not know, it

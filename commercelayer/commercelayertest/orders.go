@@ -55,15 +55,18 @@ func (a access) sees(o *order) bool {
 	return o.customerID == "" && o.guestOf == a.app.ClientID
 }
 
-func (s *shop) listOrders(who access) []resource { return s.ordersThat(who.sees) }
+func (s *shop) listOrders(who access) []resource {
+	return s.ordersThat(who, func(*order) bool { return true })
+}
 
-func (s *shop) ordersThat(fit func(*order) bool) []resource {
+// ordersThat returns those orders that somebody sees.
+func (s *shop) ordersThat(who access, fit func(*order) bool) []resource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var list []resource
 	for _, o := range s.orders {
-		if fit(o) {
-			list = append(list, s.orderResource(o))
+		if who.sees(o) && fit(o) {
+			list = append(list, s.orderResource(who, o))
 		}
 	}
 	return list
@@ -75,14 +78,14 @@ func (s *shop) listLineItems(who access) []resource {
 	var list []resource
 	for _, o := range s.orders {
 		if who.sees(o) {
-			list = append(list, s.itemResources(o)...)
+			list = append(list, s.itemResources(who, o)...)
 		}
 	}
 	return list
 }
 
 // orderResource writes an order out; s.mu is held.
-func (s *shop) orderResource(o *order) resource {
+func (s *shop) orderResource(who access, o *order) resource {
 	var total, count int64
 	for _, item := range o.items {
 		total += item.unit() * item.quantity
@@ -101,24 +104,28 @@ func (s *shop) orderResource(o *order) resource {
 	for name, value := range o.attributes {
 		a[name] = value
 	}
-	for _, prefix := range []string{"subtotal_", "total_", "total_amount_with_taxes_"} {
-		if prefix == "total_amount_with_taxes_" {
-			a["total_amount_with_taxes_cents"] = total
-			a["total_amount_with_taxes_float"] = float64(total) / 100
-			a["formatted_total_amount_with_taxes"] = formatMoney(total, currency)
-			continue
-		}
-		money(a, prefix, total, currency)
-	}
-	items := s.itemResources(o)
+	money(a, "subtotal_", total, currency)
+	money(a, "total_", total, currency)
+	items := s.itemResources(who, o)
 	return resource{
 		ID: o.id, Type: "orders", Attributes: s.common(a, o.created, o.updated),
-		related: map[string]func() []resource{"line_items": func() []resource { return items }},
+		related: map[string]relation{
+			"line_items": {to: "line_items", list: func() []resource { return items }},
+			"market": {to: "markets", one: true, list: func() []resource {
+				return only(s.markets(who), o.market.ID)
+			}},
+			"customer": {to: "customers", one: true, list: func() []resource {
+				if !who.may(http.MethodGet, "customers") {
+					return nil
+				}
+				return only(s.customers(who), o.customerID)
+			}},
+		},
 	}
 }
 
 // itemResources writes an order's line items out; s.mu is held.
-func (s *shop) itemResources(o *order) []resource {
+func (s *shop) itemResources(who access, o *order) []resource {
 	list := make([]resource, 0, len(o.items))
 	for _, item := range o.items {
 		a := attributes{
@@ -130,7 +137,15 @@ func (s *shop) itemResources(o *order) []resource {
 		}
 		money(a, "unit_", item.unit(), o.market.CurrencyCode)
 		money(a, "total_", item.unit()*item.quantity, o.market.CurrencyCode)
-		list = append(list, resource{ID: item.id, Type: "line_items", Attributes: s.common(a, item.created, item.created)})
+		list = append(list, resource{
+			ID: item.id, Type: "line_items", Attributes: s.common(a, item.created, item.created),
+			related: map[string]relation{
+				"item": s.toSKU(who, item.sku),
+				"order": {to: "orders", one: true, list: func() []resource {
+					return s.ordersThat(who, func(other *order) bool { return other == o })
+				}},
+			},
+		})
 	}
 	return list
 }
@@ -210,7 +225,7 @@ func (s *shop) createOrder(who access, in document) (resource, *problem) {
 	o.created = time.Now()
 	o.updated = o.created
 	s.orders = append(s.orders, o)
-	return s.orderResource(o), nil
+	return s.orderResource(who, o), nil
 }
 
 // attribute reads an attribute that this server keeps; nil if it is absent.
@@ -281,6 +296,6 @@ func (s *shop) createLineItem(who access, in document) (resource, *problem) {
 	}
 	o.items = append(o.items, item)
 	o.updated = item.created
-	items := s.itemResources(o)
+	items := s.itemResources(who, o)
 	return items[len(items)-1], nil
 }

@@ -104,7 +104,7 @@ func (s *shop) skus(who access) []resource {
 				"pieces_per_pack": nil, "weight": nil, "unit_of_weight": nil, "hs_tariff_number": nil,
 				"do_not_ship": false, "do_not_track": false,
 			}, s.born, s.born),
-			related: map[string]func() []resource{"prices": func() []resource { return prices }},
+			related: map[string]relation{"prices": {to: "prices", list: func() []resource { return prices }}},
 		})
 	}
 	return list
@@ -128,9 +128,20 @@ func (s *shop) pricesOf(who access, sku *SKU) []resource {
 		money(a, "", sku.Prices[currency], currency)
 		list = append(list, resource{
 			ID: publicID("prices", sku.Code+":"+currency), Type: "prices", Attributes: s.common(a, s.born, s.born),
+			related: map[string]relation{"sku": s.toSKU(who, sku)},
 		})
 	}
 	return list
+}
+
+// toSKU leads to one SKU, as far as somebody may see it.
+func (s *shop) toSKU(who access, sku *SKU) relation {
+	return relation{to: "skus", one: true, list: func() []resource { return only(s.skus(who), sku.ID) }}
+}
+
+// only returns the resource of that id.
+func only(list []resource, id string) []resource {
+	return slices.DeleteFunc(list, func(r resource) bool { return r.ID != id })
 }
 
 func (s *shop) customers(who access) []resource {
@@ -143,9 +154,9 @@ func (s *shop) customers(who access) []resource {
 		list = append(list, resource{
 			ID: c.ID, Type: "customers",
 			Attributes: s.common(attributes{"email": c.Email, "status": "acquired", "has_password": true}, s.born, s.born),
-			related: map[string]func() []resource{"orders": func() []resource {
-				return s.ordersThat(func(o *order) bool { return o.customerID == c.ID })
-			}},
+			related: map[string]relation{"orders": {to: "orders", list: func() []resource {
+				return s.ordersThat(who, func(o *order) bool { return o.customerID == c.ID })
+			}}},
 		})
 	}
 	return list

@@ -60,22 +60,30 @@ type terms struct {
 	withRefresh bool    // a refresh token comes with it
 	family      *family // of the sign-in that it continues, or nil
 	life        time.Duration
+	aside       bool // it is not given to others who ask for the same
 }
 
-// issue returns a token for the subject, and whether it was given before. Its
-// signature is made under the lock: one token for many who ask at once.
-func (t *tokenStore) issue(s subject, how terms) (accessToken, bool, error) {
+// given is a token as it is given out at one moment.
+type given struct {
+	accessToken
+	again bool  // it was given before
+	left  int64 // seconds of its life
+}
+
+// issue returns a token for the subject. Its signature is made under the lock:
+// one token for many who ask at once.
+func (t *tokenStore) issue(s subject, how terms) (given, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.issueLocked(s, how)
 }
 
-func (t *tokenStore) issueLocked(s subject, how terms) (accessToken, bool, error) {
+func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 	now := time.Now()
 	key := s.key()
 	if how.reuse {
 		if old := t.current[key]; old != nil && t.reusable(old, how, now) {
-			return *old, true, nil
+			return given{*old, true, old.expires.Unix() - now.Unix()}, nil
 		}
 	}
 	if how.life == 0 {
@@ -87,7 +95,7 @@ func (t *tokenStore) issueLocked(s subject, how terms) (accessToken, bool, error
 	token := &accessToken{subject: s, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
 	text, err := s.mint(t.opts, sign, token.issued, token.expires)
 	if err != nil {
-		return accessToken{}, false, err
+		return given{}, err
 	}
 	token.text = text
 	if how.withRefresh {
@@ -101,9 +109,11 @@ func (t *tokenStore) issueLocked(s subject, how terms) (accessToken, bool, error
 		t.refresh[token.refresh.text] = token.refresh
 	}
 	t.access[token.text] = token
-	t.current[key] = token
+	if !how.aside {
+		t.current[key] = token
+	}
 	t.sweep(now)
-	return *token, false, nil
+	return given{*token, false, int64(how.life / time.Second)}, nil
 }
 
 // reusable tells whether a token that was given before may be given again.
