@@ -127,6 +127,7 @@ func TestAPIURLs(t *testing.T) {
 		{"trailing slash", "https://auth.commercelayer.io/", "my-brand", "", "https://my-brand.commercelayer.io", ""},
 		{"by IP", "http://127.0.0.1:8080/auth", "my-brand", "provisioning-api", "http://127.0.0.1:8080/my-brand", "http://127.0.0.1:8080/provisioning"},
 		{"by IPv6", "http://[::1]:8080/auth", "my-brand", "", "http://[::1]:8080/my-brand", ""},
+		{"localhost", "http://localhost:8080/auth", "my-brand", "", "http://localhost:8080/my-brand", ""},
 		{"no organization", "https://auth.commercelayer.io", "", "provisioning-api", "", "https://provisioning.commercelayer.io"},
 		{"scope that looks alike", "https://auth.commercelayer.io", "a", "not-provisioning-api", "https://a.commercelayer.io", ""},
 		{"slug that leads elsewhere", "https://auth.commercelayer.io", "evil.example/", "", "", ""},

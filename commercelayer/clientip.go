@@ -27,7 +27,7 @@ func (c *Credentials) shopper(ctx context.Context, addr netip.Addr) (http.Header
 	if !addr.IsValid() {
 		addr, _ = ctx.Value(clientIPKey{}).(netip.Addr)
 	}
-	if c.options.BackendAuth == "" || !addr.IsValid() {
+	if !c.backend || !addr.IsValid() {
 		return nil, ""
 	}
 	ip := addr.Unmap().WithZone("").String()

@@ -30,6 +30,7 @@ type Credentials struct {
 	hosts     hosts
 	authorize string // where users authorize a webapp
 	secret    bool   // there is one
+	backend   bool   // there is a BackendAuth
 	options   Options
 	endpoint  *tokenendpoint.Client
 	clock     clock
@@ -76,6 +77,8 @@ func NewCredentials(id, secret string, opts *Options) (*Credentials, error) {
 		// What is left that can be wrong is the address.
 		return nil, errors.New("commercelayer: Options.AuthURL: " + strings.TrimPrefix(err.Error(), "tokenendpoint: "))
 	}
+	// Not kept where it is not needed: somebody else's struct may print this one.
+	c.backend, c.options.BackendAuth = c.options.BackendAuth != "", ""
 	return c, nil
 }
 

@@ -8,7 +8,7 @@ import (
 )
 
 // hosts is where the hosts of one installation are: below a domain, or, if it is
-// addressed by IP, below the paths of one origin.
+// addressed by IP or as localhost, below the paths of one origin.
 type hosts struct {
 	scheme string
 	domain string // with the port; empty if addressed by IP
@@ -39,7 +39,7 @@ func hostsOf(authURL string) (hosts, bool) {
 		return hosts{}, false
 	}
 	path := strings.TrimSuffix(u.Path, "/")
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil {
+	if _, err := netip.ParseAddr(u.Hostname()); err == nil || u.Hostname() == "localhost" {
 		return hosts{scheme: u.Scheme, host: u.Host}, path == "/auth"
 	}
 	domain, ok := strings.CutPrefix(strings.ToLower(u.Host), "auth.")

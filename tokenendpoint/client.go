@@ -15,7 +15,7 @@ import (
 // it is safe for concurrent use and needs no closing. It is safe to print: the
 // secret does not show.
 type Client struct {
-	options Options
+	options *Options // a pointer also hides it in a struct of somebody else's that is printed
 	token   endpoint
 	revoke  endpoint // zero: none
 }
@@ -23,7 +23,8 @@ type Client struct {
 // New returns a Client for the endpoint at tokenURL, which must be https, or
 // http on the loopback host. It sends nothing.
 func New(tokenURL string, opts *Options) (*Client, error) {
-	c := &Client{options: opts.withDefaults()}
+	o := opts.withDefaults()
+	c := &Client{options: &o}
 	if err := c.options.validate(); err != nil {
 		return nil, err
 	}
@@ -53,7 +54,7 @@ func (c *Client) Token(ctx context.Context, g Grant) (*Response, error) {
 	}
 	var r *Response
 	x := &exchange{
-		options:    &c.options,
+		options:    c.options,
 		endpoint:   c.token,
 		action:     g.name(),
 		replayable: g.replayable(),
@@ -106,7 +107,7 @@ func (c *Client) Revoke(ctx context.Context, token string, opts *RevokeOptions) 
 		return err
 	}
 	x := &exchange{
-		options:    &c.options,
+		options:    c.options,
 		endpoint:   c.revoke,
 		action:     "revocation",
 		replayable: true,

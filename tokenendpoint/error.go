@@ -35,7 +35,7 @@ type Error struct {
 	// Detail is the server's own explanation. It is free text: show it to people
 	// who may see what was sent. Empty if the answer has none, or repeats a
 	// secret.
-	Detail string
+	Detail string `json:"-"`
 	// RetryAt is when the server, or this package after a 429, allows the next
 	// try. Zero if neither named a time.
 	RetryAt time.Time

@@ -3,6 +3,7 @@ package tokenendpoint_test
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -196,6 +197,55 @@ func TestNoSecretGetsOut(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// An answer that repeats one thing that was sent, in one form, is withheld.
+func TestEchoesAreWithheld(t *testing.T) {
+	odd := `s3 cr3t/"é"`
+	tests := []struct{ name, echo string }{
+		{"nothing of it", ""},
+		{"secret", odd},
+		{"secret, escaped for a query", url.QueryEscape(odd)},
+		{"secret, escaped for a path", url.PathEscape(odd)},
+		{"secret, escaped for JSON", `s3 cr3t/\"\u00e9\"`},
+		{"basic", base64.StdEncoding.EncodeToString([]byte("my-client:" + url.QueryEscape(odd)))},
+		{"password", "p4ssw0rd-of-a"},
+		{"header of the options", "backend-secret"},
+		{"header of the grant", "grant-header-secret"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			echo := tt.echo
+			if !strings.Contains(echo, `\u`) {
+				b, err := json.Marshal(echo)
+				if err != nil {
+					t.Fatal(err)
+				}
+				echo = string(b[1 : len(b)-1])
+			}
+			body := `{"error":"invalid_grant","error_description":"sent: ` + echo + `"}`
+			c := newClient(t, nil, func(o *tokenendpoint.Options) {
+				answering(400, body)(o)
+				o.ClientSecret, o.AuthStyle = odd, tokenendpoint.InHeader
+				o.Header = http.Header{"X-Backend-Auth": {"backend-secret"}}
+			})
+			g := password
+			g.Header = http.Header{"X-Grant": {"grant-header-secret"}}
+			_, err := c.Token(t.Context(), g)
+			var e *tokenendpoint.Error
+			var re *oauth2.RetrieveError
+			if !errors.As(err, &e) || !errors.As(err, &re) || e.Code != "invalid_grant" {
+				t.Fatalf("error = %v, want invalid_grant", err)
+			}
+			want := tt.echo != ""
+			if got := e.Detail == "" && len(re.Body) == 0 && re.ErrorDescription == ""; got != want {
+				t.Errorf("withheld: %v, want %v; the body is %q", got, want, re.Body)
+			}
+			if strings.Contains(printed(err), "sent:") {
+				t.Errorf("printing shows the server's text: %s", printed(err))
+			}
+		})
 	}
 }
 

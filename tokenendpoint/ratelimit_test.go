@@ -100,6 +100,27 @@ func TestPauseCountsOneBurstOnce(t *testing.T) {
 	})
 }
 
+// A late answer of the same burst must not shorten the pause.
+func TestLongestPauseHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		late := make(chan struct{})
+		s := serve(t,
+			func(w http.ResponseWriter, r *http.Request) { <-late; answer(429, "", "Retry-After", "5")(w, r) },
+			answer(429, "", "Retry-After", "60"))
+		c := newClient(t, s, noRetries)
+		var all sync.WaitGroup
+		all.Go(func() { c.Token(t.Context(), clientCredentials) })
+		synctest.Wait()
+		c.Token(t.Context(), clientCredentials)
+		close(late)
+		all.Wait()
+		_, err := c.Token(t.Context(), clientCredentials)
+		if wait, _ := next(t, err); wait < time.Minute || s.count() != 2 {
+			t.Errorf("next try in %v after %d requests, want a minute after 2", wait, s.count())
+		}
+	})
+}
+
 func TestPauseEndsTheDoublingOnceAnswered(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := serve(t, answer(429, ""), answer(429, ""), ok, answer(429, ""))

@@ -21,7 +21,7 @@ const maxLife = 100 * 365 * 24 * time.Hour
 var bom = []byte("\xef\xbb\xbf")
 
 // Response is a token and what came with it. It is safe to print: the token
-// does not show.
+// does not show. (The token itself is not: it is oauth2's.)
 type Response struct {
 	// Token is the answer; its Extra method gives every member of it. Its Expiry
 	// is SentAt plus ExpiresIn; it is zero if the answer has no expires_in, and
@@ -46,7 +46,8 @@ func (r Response) String() string {
 	return fmt.Sprintf("tokenendpoint.Response{ExpiresIn: %s}", r.ExpiresIn)
 }
 
-// Format prints what String returns, whatever the verb.
+// Format prints what String returns, whatever the verb: with %s, fmt would follow
+// the pointer to the token.
 func (r Response) Format(s fmt.State, _ rune) { io.WriteString(s, r.String()) }
 
 // LogValue is what String returns.

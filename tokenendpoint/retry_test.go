@@ -167,6 +167,7 @@ func TestRetryAfter(t *testing.T) {
 		{"negative", 503, func() []string { return []string{"Retry-After", "-5"} }, 0, 0},
 		{"garbage", 503, func() []string { return []string{"Retry-After", "soon"} }, 0, 0},
 		{"long", 503, func() []string { return []string{"Retry-After", "120"} }, 0, 2 * time.Minute},
+		{"beyond the bound", 503, func() []string { return []string{"Retry-After", "7200"} }, 0, time.Hour},
 		{"absurd", 503, func() []string { return []string{"Retry-After", "99999999999999999999999"} }, 0, time.Hour},
 		{"absurd date", 503, func() []string { return []string{"Retry-After", date(200 * 365 * 24 * time.Hour)} }, 0, time.Hour},
 		{"429, one second", 429, func() []string { return []string{"Retry-After", "1"} }, time.Second, 0},
