@@ -20,7 +20,9 @@ func main() {
 	id, secret := os.Getenv("COMMERCELAYER_CLIENT_ID"), os.Getenv("COMMERCELAYER_CLIENT_SECRET")
 	var err error
 	if id != "" && secret != "" {
-		err = real(context.Background(), os.Stdout, id, secret, &commercelayer.Options{Domain: os.Getenv("COMMERCELAYER_DOMAIN")})
+		err = real(context.Background(), os.Stdout, id, secret, &commercelayer.Options{
+			Domain: os.Getenv("COMMERCELAYER_DOMAIN"), AuthURL: os.Getenv("COMMERCELAYER_AUTH_URL"),
+		})
 	} else {
 		err = local(context.Background(), os.Stdout)
 	}

@@ -26,7 +26,9 @@ func main() {
 
 func run(ctx context.Context, out io.Writer) error {
 	id, secret := os.Getenv("COMMERCELAYER_CLIENT_ID"), os.Getenv("COMMERCELAYER_CLIENT_SECRET")
-	opts := &commercelayer.Options{Domain: os.Getenv("COMMERCELAYER_DOMAIN")}
+	opts := &commercelayer.Options{
+		Domain: os.Getenv("COMMERCELAYER_DOMAIN"), AuthURL: os.Getenv("COMMERCELAYER_AUTH_URL"),
+	}
 	if id == "" || secret == "" {
 		server, err := commercelayertest.New(nil)
 		if err != nil {
