@@ -97,7 +97,7 @@ func decodePayload(accessToken string, into any) error {
 	if len(parts) != 3 {
 		return errors.New("commercelayer: the access token is not a JWT: it has not three parts")
 	}
-	b, err := base64.RawURLEncoding.Strict().DecodeString(parts[1])
+	b, err := base64.RawURLEncoding.DecodeString(parts[1])
 	if err != nil {
 		return errors.New("commercelayer: the access token is not a JWT: its claims are not base64url")
 	}

@@ -61,6 +61,7 @@ func TestDecodeUnverifiedRefuses(t *testing.T) {
 		{"wrong type of time", rawJWT(`{"exp":"s3cr3t"}`)},
 		{"market in words", rawJWT(`{"market":"s3cr3t"}`)},
 		{"huge", strings.Repeat("s3cr3t", 20000)},
+		{"huge claims", jwtOf(map[string]any{"custom_claim": map[string]any{"x": strings.Repeat("s3cr3t", 10000)}})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -5,8 +5,9 @@ import (
 	"errors"
 	"maps"
 	"net/http"
-	"net/netip"
+	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -143,77 +144,26 @@ func TestRevokeIgnoresWhatTheTokenSays(t *testing.T) {
 	}
 }
 
-func TestClientIP(t *testing.T) {
-	v4, v6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8::1")
-	mapped := netip.MustParseAddr("::ffff:192.0.2.1")
-	zone := netip.MustParseAddr("fe80::1%eth0")
-	tests := []struct {
-		name, backend string
-		ctx, opt      netip.Addr
-		want          string // of the grants for one customer
-		shared        string // of client credentials
-	}{
-		{"in the context", "s3cr3t", v4, netip.Addr{}, "192.0.2.1", ""},
-		{"as an option", "s3cr3t", netip.Addr{}, v6, "2001:db8::1", "2001:db8::1"},
-		{"option before context", "s3cr3t", v4, v6, "2001:db8::1", "2001:db8::1"},
-		{"mapped", "s3cr3t", mapped, netip.Addr{}, "192.0.2.1", ""},
-		{"zone", "s3cr3t", zone, netip.Addr{}, "fe80::1", ""},
-		{"none", "s3cr3t", netip.Addr{}, netip.Addr{}, "", ""},
-		{"no backend auth", "", v4, v6, "", ""},
-	}
-	for _, tt := range tests {
-		for name, ask := range grants {
-			t.Run(tt.name+"/"+name, func(t *testing.T) {
-				s := &stub{}
-				c := newCredentials(t, "s", &commercelayer.Options{Base: s, BackendAuth: tt.backend})
-				ctx := t.Context()
-				if tt.ctx.IsValid() {
-					ctx = commercelayer.WithClientIP(ctx, tt.ctx)
-				}
-				if _, err := ask(ctx, c, &commercelayer.GrantOptions{ClientIP: tt.opt}); err != nil {
-					t.Fatal(err)
-				}
-				want := tt.want
-				if name == "client_credentials" {
-					want = tt.shared
-				}
-				if got := s.last(t).Header.Get("X-True-Client-Ip"); got != want {
-					t.Errorf("x-true-client-ip = %q, want %q", got, want)
-				}
-			})
-		}
-	}
-}
-
-// With an address the service counts per shopper, so one shopper's 429 must not
-// stop another's login.
-func TestPausePerShopper(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := &stub{answer: func(r stubRequest) (int, string, http.Header) {
-			if r.Header.Get("X-True-Client-Ip") == "192.0.2.1" {
-				return 429, `{"errors":[{"title":"Too many requests","code":"TOO_MANY_REQUESTS","status":429}]}`, http.Header{"Retry-After": {"60"}}
-			}
-			return 200, `{"access_token":"a"}`, nil
-		}}
-		c := newCredentials(t, "", &commercelayer.Options{Base: s, BackendAuth: "s3cr3t"})
-		login := func(ip string) error {
-			_, err := c.Password(commercelayer.WithClientIP(t.Context(), netip.MustParseAddr(ip)), "a@example.com", "p", nil)
-			return err
-		}
-		var e *tokenendpoint.Error
-		if err := login("192.0.2.1"); !errors.As(err, &e) || e.Code != "TOO_MANY_REQUESTS" || e.RetryAt.IsZero() {
-			t.Errorf("error = %v, want the 429 with the time of the next try", err)
-		}
-		if err := login("192.0.2.1"); !errors.As(err, &e) || e.Attempts != 0 {
-			t.Errorf("error = %v, want one without another request", err)
-		}
-		if err := login("192.0.2.2"); err != nil {
-			t.Errorf("another shopper: %v", err)
-		}
-	})
-}
-
 // Clients of the default transport share the address that the service counts by.
+func TestSharedPauseOfTheDefaultTransport(t *testing.T) {
+	var requests atomic.Int32
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		requests.Add(1)
+		w.Header().Set("Retry-After", "60")
+		w.WriteHeader(http.StatusTooManyRequests)
+	}))
+	t.Cleanup(srv.Close)
+	for range 2 {
+		c := newCredentials(t, "", &commercelayer.Options{AuthURL: srv.URL + "/auth"})
+		if _, err := c.ClientCredentials(t.Context(), nil); err == nil {
+			t.Error("no error from the 429")
+		}
+	}
+	if got := requests.Load(); got != 1 {
+		t.Errorf("%d requests, want 1", got)
+	}
+}
+
 func TestSharedPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &stub{answer: func(stubRequest) (int, string, http.Header) { return 429, "", http.Header{"Retry-After": {"60"}} }}
@@ -241,74 +191,5 @@ func TestServiceErrors(t *testing.T) {
 	var re *oauth2.RetrieveError
 	if !errors.As(err, &re) || re.ErrorCode != "invalid_client" {
 		t.Errorf("RetrieveError = %v, want invalid_client", re)
-	}
-}
-
-func TestAddresses(t *testing.T) {
-	tests := []struct {
-		name string
-		opts commercelayer.Options
-		want string // the token endpoint; "": an error
-	}{
-		{"default", commercelayer.Options{}, "https://auth.commercelayer.io/oauth/token"},
-		{"domain", commercelayer.Options{Domain: "commercelayer.co"}, "https://auth.commercelayer.co/oauth/token"},
-		{"domain with port", commercelayer.Options{Domain: "commercelayer.test:8443"}, "https://auth.commercelayer.test:8443/oauth/token"},
-		{"domain in capitals", commercelayer.Options{Domain: "CommerceLayer.co"}, "https://auth.commercelayer.co/oauth/token"},
-		{"by IP", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth"}, "http://127.0.0.1:8080/auth/oauth/token"},
-		{"trailing slash", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth/"}, "http://127.0.0.1:8080/auth/oauth/token"},
-		{"localhost", commercelayer.Options{AuthURL: "http://auth.localhost:8080"}, "http://auth.localhost:8080/oauth/token"},
-		{"gateway", commercelayer.Options{AuthURL: "https://gw.example/cl", Domain: "commercelayer.co"}, "https://gw.example/cl/oauth/token"},
-		{"the same domain twice", commercelayer.Options{AuthURL: "https://auth.commercelayer.co", Domain: "commercelayer.co"}, "https://auth.commercelayer.co/oauth/token"},
-		{"two domains", commercelayer.Options{AuthURL: "https://auth.commercelayer.co", Domain: "commercelayer.io"}, ""},
-		{"plain http", commercelayer.Options{AuthURL: "http://auth.commercelayer.io"}, ""},
-		{"no scheme", commercelayer.Options{AuthURL: "auth.commercelayer.io"}, ""},
-		{"query", commercelayer.Options{AuthURL: "https://auth.commercelayer.io?s3cr3t"}, ""},
-		{"fragment", commercelayer.Options{AuthURL: "https://auth.commercelayer.io/#s3cr3t"}, ""},
-		{"credentials", commercelayer.Options{AuthURL: "https://u:s3cr3t@auth.commercelayer.io"}, ""},
-		{"domain with scheme", commercelayer.Options{Domain: "https://commercelayer.io"}, ""},
-		{"domain with auth", commercelayer.Options{Domain: "auth.commercelayer.io"}, ""},
-		{"domain with path", commercelayer.Options{Domain: "commercelayer.io/x"}, ""},
-		{"domain with a space", commercelayer.Options{Domain: "commercelayer.io "}, ""},
-		{"domain with odd port", commercelayer.Options{Domain: "commercelayer.io:http"}, ""},
-		{"domain with credentials", commercelayer.Options{Domain: "x@commercelayer.io"}, ""},
-		{"scope with a line break", commercelayer.Options{Scope: "market:all\n"}, ""},
-		{"scope with a space before", commercelayer.Options{Scope: " market:all"}, ""},
-		{"backend auth with a line break", commercelayer.Options{BackendAuth: "s3cr3t\n"}, ""},
-		{"backend auth with a control character", commercelayer.Options{BackendAuth: "s3\x00cr3t"}, ""},
-		{"negative timeout", commercelayer.Options{Timeout: -1}, ""},
-		{"origin without scheme", commercelayer.Options{Origins: []string{"api.example.com"}}, ""},
-		{"origin with path", commercelayer.Options{Origins: []string{"https://api.example.com/v1"}}, ""},
-		{"origin with query", commercelayer.Options{Origins: []string{"https://api.example.com?s3cr3t"}}, ""},
-		{"empty origin", commercelayer.Options{Origins: []string{""}}, ""},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			s := &stub{}
-			tt.opts.Base = s
-			c, err := commercelayer.NewCredentials("my-client", "", &tt.opts)
-			if (err == nil) != (tt.want != "") {
-				t.Fatalf("NewCredentials = %v, want %q", err, tt.want)
-			}
-			if err != nil {
-				if !strings.HasPrefix(err.Error(), "commercelayer: ") || strings.Count(err.Error(), "tokenendpoint") > 0 || strings.Contains(err.Error(), "s3cr3t") || !strings.Contains(err.Error(), "Options.") {
-					t.Errorf("error = %v, want one of the package that names the option and no secret", err)
-				}
-				return
-			}
-			if _, err := c.ClientCredentials(t.Context(), nil); err != nil {
-				t.Fatal(err)
-			}
-			if got := s.last(t).URL; got != tt.want {
-				t.Errorf("token endpoint = %s, want %s", got, tt.want)
-			}
-		})
-	}
-	for name, id := range map[string]string{"empty id": "", "id with a line break": "id\n"} {
-		if _, err := commercelayer.NewCredentials(id, "", nil); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	if _, err := commercelayer.NewCredentials("id", "s3cr3t\n", nil); err == nil || strings.Contains(err.Error(), "s3cr3t") {
-		t.Errorf("secret with a line break: error = %v, want one without it", err)
 	}
 }

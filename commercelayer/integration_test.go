@@ -276,10 +276,13 @@ func TestIntegrationPersists(t *testing.T) {
 		} {
 			s.ResetCounts()
 			o := optionsFor(s)
-			o.Initial = &tt.initial
+			o.Initial = new(tt.initial)
 			got, err := newIntegration(t, o).Token()
 			if err != nil || got.AccessToken != saved.AccessToken || s.Counts().TokenRequests != tt.asks {
 				t.Errorf("%s: %v after %d token requests, want the token after %d", name, err, s.Counts().TokenRequests, tt.asks)
+			}
+			if !o.Initial.Expiry.Equal(tt.initial.Expiry) {
+				t.Errorf("%s: the caller's Initial was changed", name)
 			}
 			if got != nil && !got.Expiry.Equal(saved.Expiry) {
 				t.Errorf("%s: Expiry = %v, want %v", name, got.Expiry, saved.Expiry)

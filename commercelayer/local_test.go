@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -247,4 +248,22 @@ func TestLocalErrors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// On real sockets, addressed by IP: all hosts are paths of one.
+func TestByIP(t *testing.T) {
+	s := local(t, nil)
+	srv := httptest.NewServer(s)
+	t.Cleanup(srv.Close)
+	i := newIntegration(t, &commercelayer.Options{AuthURL: srv.URL + "/auth", Base: srv.Client().Transport})
+	api, err := i.CoreAPIURL(t.Context())
+	if want := srv.URL + "/" + commercelayertest.Slug; err != nil || api != want {
+		t.Fatalf("CoreAPIURL = %q, %v, want %q", api, err, want)
+	}
+	if got := list(t, i.Client(), api+"/api/skus"); got != 200 {
+		t.Errorf("the API answers %d", got)
+	}
+	if err := i.RevokeAuthorization(t.Context()); err != nil {
+		t.Error(err)
+	}
 }

@@ -187,6 +187,13 @@ func TestPublicValuesPrintNoSecret(t *testing.T) {
 		o, *o, i, w, c, struct{ c *commercelayer.Credentials }{c}, struct{ i *commercelayer.Integration }{i}, struct{ w *commercelayer.Webapp }{w},
 		struct{ O commercelayer.Options }{*o}, i.Client(),
 	} {
+		if s, ok := v.(fmt.Stringer); ok {
+			for _, verb := range []string{"%v", "%+v", "%#v", "%d", "%x"} {
+				if got, want := fmt.Sprintf(verb, v), s.String(); got != want {
+					t.Errorf("%s of %T prints %s, want %s", verb, v, got, want)
+				}
+			}
+		}
 		if got := printed(v); strings.Contains(got, "s3cr3t") {
 			t.Errorf("%T prints the secret: %s", v, got)
 		}

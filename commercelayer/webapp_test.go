@@ -28,6 +28,15 @@ func newWebapp(t *testing.T, o *commercelayer.Options) *commercelayer.Webapp {
 	return w
 }
 
+// notAuthorized checks that w has no token, and does not take that for the end of
+// one.
+func notAuthorized(t *testing.T, w *commercelayer.Webapp) {
+	t.Helper()
+	if _, err := w.Token(); !errors.Is(err, commercelayer.ErrNotAuthorized) || errors.Is(err, commercelayer.ErrAuthorizationEnded) {
+		t.Errorf("error = %v, want ErrNotAuthorized alone", err)
+	}
+}
+
 // store is where OnChange saves.
 type store struct {
 	down  atomic.Bool
@@ -325,9 +334,7 @@ func TestWebappRevokeAuthorization(t *testing.T) {
 			if got := s.Counts(); got.RevokeRequests != 2 || got.RefreshToken != 0 {
 				t.Errorf("%d revocations and %d refreshes, want 2 and none", got.RevokeRequests, got.RefreshToken)
 			}
-			if _, err := w.Token(); !errors.Is(err, commercelayer.ErrNotAuthorized) {
-				t.Errorf("error = %v, want ErrNotAuthorized", err)
-			}
+			notAuthorized(t, w)
 		})
 	})
 	t.Run("fails", func(t *testing.T) {
@@ -343,9 +350,7 @@ func TestWebappRevokeAuthorization(t *testing.T) {
 			if got := s.Counts().RevokeRequests; got != 2 {
 				t.Errorf("%d revocations, want the other token's too", got)
 			}
-			if _, err := w.Token(); !errors.Is(err, commercelayer.ErrNotAuthorized) {
-				t.Errorf("error = %v, want ErrNotAuthorized", err)
-			}
+			notAuthorized(t, w)
 		})
 	})
 }
@@ -358,87 +363,10 @@ func TestWebappRemoveAuthorization(t *testing.T) {
 		if err := w.RemoveAuthorization(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Token(); !errors.Is(err, commercelayer.ErrNotAuthorized) || s.Counts().RevokeRequests != 0 {
-			t.Errorf("error = %v after %d revocations, want ErrNotAuthorized after none", err, s.Counts().RevokeRequests)
+		notAuthorized(t, w)
+		if got := s.Counts().RevokeRequests; got != 0 {
+			t.Errorf("%d revocations, want none", got)
 		}
-	})
-}
-
-func TestExchange(t *testing.T) {
-	t.Run("refused, the old token stays", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := local(t, nil)
-			w := newWebapp(t, optionsFor(s))
-			exchange(t, s, w)
-			before, _ := w.Token()
-			var e *tokenendpoint.Error
-			if err := w.Exchange(t.Context(), "wrong", commercelayertest.WebappRedirectURI); !errors.As(err, &e) || e.Code != "invalid_grant" {
-				t.Errorf("error = %v, want invalid_grant", err)
-			}
-			if after, err := w.Token(); err != nil || after.AccessToken != before.AccessToken {
-				t.Errorf("the token changed, or %v", err)
-			}
-		})
-	})
-	t.Run("replaces the old token", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := local(t, nil)
-			var store store
-			o := optionsFor(s)
-			o.OnChange = store.save
-			w := newWebapp(t, o)
-			exchange(t, s, w)
-			before, _ := w.Token()
-			exchange(t, s, w)
-			if _, n := store.latest(); n != 2 {
-				t.Errorf("%d tokens were saved, want 2", n)
-			}
-			if after, err := w.Token(); err != nil || after.RefreshToken == before.RefreshToken {
-				t.Errorf("the token is the old one, or %v", err)
-			}
-		})
-	})
-	t.Run("a storage that is down", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := local(t, nil)
-			o := optionsFor(s)
-			var store store
-			store.down.Store(true)
-			o.OnChange = store.save
-			w := newWebapp(t, o)
-			exchange(t, s, w)
-			if _, err := w.Token(); err != nil {
-				t.Fatal(err)
-			}
-			store.down.Store(false)
-			pass(2 * time.Second)
-			if _, err := w.Token(); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			if _, n := store.latest(); n != 1 {
-				t.Errorf("saved %d times once the storage was up, want 1", n)
-			}
-		})
-	})
-	t.Run("caller who leaves", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			s := local(t, nil)
-			o := optionsFor(s)
-			ctx, cancel := context.WithCancel(t.Context())
-			o.OnChange = func(context.Context, *bearer.Token) error { cancel(); return nil }
-			w := newWebapp(t, o)
-			code, err := s.AuthorizationCode(commercelayertest.WebappID, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := w.Exchange(ctx, code, commercelayertest.WebappRedirectURI); err != nil {
-				t.Error(err)
-			}
-			if _, err := w.Token(); err != nil {
-				t.Errorf("the code was spent for nothing: %v", err)
-			}
-		})
 	})
 }
 
