@@ -240,3 +240,8 @@ func equal[T comparable](t *testing.T, what string, got, want T) {
 		t.Errorf("%s: got %v, want %v", what, got, want)
 	}
 }
+
+func tokenRequest(k *kit, f fields) *http.Request {
+	body, _ := json.Marshal(f)
+	return k.request("POST", k.server.TokenURL(), string(body), "Content-Type", "application/json")
+}
