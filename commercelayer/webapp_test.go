@@ -398,3 +398,42 @@ func TestNewWebappNeedsASecret(t *testing.T) {
 		t.Error("no error without an id")
 	}
 }
+
+func TestWebappConcurrently(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, &commercelayertest.Options{RateLimit: commercelayertest.NoRateLimit})
+		var store store
+		o := optionsFor(s)
+		o.OnChange = store.save
+		w := newWebapp(t, o)
+		var all sync.WaitGroup
+		for range 20 {
+			all.Go(func() { exchangeOrEnd(t, s, w) })
+			all.Go(func() {
+				token, err := w.TokenContext(t.Context())
+				if err != nil && !errors.Is(err, commercelayer.ErrNotAuthorized) {
+					t.Errorf("TokenContext: %v", err)
+				}
+				w.Evict(t.Context(), token)
+			})
+			all.Go(func() { w.RemoveAuthorization(t.Context()) })
+		}
+		all.Wait()
+		exchange(t, s, w)
+		if got := list(t, w.Client(), s.APIURL()+"/api/skus"); got != 200 {
+			t.Errorf("the API answers %d", got)
+		}
+	})
+}
+
+// exchangeOrEnd authorizes w while somebody else may be ending it.
+func exchangeOrEnd(t *testing.T, s *commercelayertest.Server, w *commercelayer.Webapp) {
+	code, err := s.AuthorizationCode(commercelayertest.WebappID, nil)
+	if err != nil {
+		t.Error(err)
+		return
+	}
+	if err := w.Exchange(t.Context(), code, commercelayertest.WebappRedirectURI); err != nil && !errors.Is(err, commercelayer.ErrAuthorizationEnded) {
+		t.Errorf("Exchange: %v", err)
+	}
+}

@@ -76,7 +76,8 @@ func (c *Client) Token(ctx context.Context, g Grant) (*Response, error) {
 	return r, nil
 }
 
-// RevokeOptions refines a revocation. The zero value is what most need.
+// RevokeOptions refines a revocation. The zero value is what most need. It is
+// safe to print: the headers do not show.
 type RevokeOptions struct {
 	// TypeHint is the token_type_hint: access_token or refresh_token.
 	TypeHint string
@@ -85,6 +86,17 @@ type RevokeOptions struct {
 	Header   http.Header `json:"-"`
 	LimitKey string
 }
+
+// String names the hint.
+func (o RevokeOptions) String() string {
+	return fmt.Sprintf("tokenendpoint.RevokeOptions{TypeHint: %q}", o.TypeHint)
+}
+
+// Format prints what String returns, whatever the verb.
+func (o RevokeOptions) Format(s fmt.State, _ rune) { io.WriteString(s, o.String()) }
+
+// LogValue is what String returns.
+func (o RevokeOptions) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // Revoke takes token back, an access or a refresh token (RFC 7009), at
 // Options.RevokeURL. It may be called twice for one token.

@@ -15,7 +15,7 @@
 // # Retries
 //
 // A request is sent again, by default up to twice and within one time limit,
-// after a broken connection, a time-out, a 408, 429 or 5xx, or a 200 without a
+// after a broken connection, a time-out, a 408, 429 or 5xx (but not 501), or a 200 without a
 // usable token: after 100 ms doubling, with jitter, or after the server's
 // Retry-After if that is short. That holds for client credentials and
 // revocation, which may be sent twice without harm. Every other grant spends

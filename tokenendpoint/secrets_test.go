@@ -146,7 +146,7 @@ func TestPublicValuesPrintNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	g := tokenendpoint.Grant{Type: "password", Params: url.Values{"password": {"s3cr3t"}}, Header: http.Header{"X-Auth": {"s3cr3t"}}}
-	for _, v := range []any{o, &o, c, r, *r, g, &g} {
+	for _, v := range []any{o, &o, c, r, *r, g, &g, tokenendpoint.RevokeOptions{Header: g.Header}, &tokenendpoint.RevokeOptions{Header: g.Header}} {
 		if got := printed(v); strings.Contains(got, "s3cr3t") {
 			t.Errorf("%T prints the secret: %s", v, got)
 		}
