@@ -61,6 +61,9 @@ func (s *Source) Forget() *Token {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.last
+	if h := s.cur.Load(); h != nil {
+		t = h.token // also one that Refresh has given up
+	}
 	s.cur.Store(nil)
 	s.last, s.evicted, s.refreshing = nil, false, false
 	s.failures, s.pause = 0, nil

@@ -210,6 +210,25 @@ func TestForget(t *testing.T) {
 	})
 }
 
+func TestForgetReturnsWhatServes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The refresh token is dead, the access token still good.
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			Initial: &bearer.Token{AccessToken: "a0", RefreshToken: "dead", Expiry: time.Now().Add(time.Hour)},
+			Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) {
+				return nil, answered(400, "invalid_grant")
+			},
+		})
+		pass(58 * time.Minute)
+		wantAccess(t, src, "a0")
+		synctest.Wait()
+		wantAccess(t, src, "a0")
+		if tok := src.Forget(); tok == nil || tok.AccessToken != "a0" {
+			t.Errorf("Forget returned %v, want a0, to be revoked", tok)
+		}
+	})
+}
+
 func TestForgetEndsAPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{fail: func(n int) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -399,5 +400,5 @@ func (s *Source) failed(ctx context.Context, r round, cause error) error {
 // String names the source, never its token.
 func (s *Source) String() string { return fmt.Sprintf("bearer.Source(%q)", s.opts.Name) }
 
-// GoString is String: no verb of package fmt prints the token.
-func (s *Source) GoString() string { return s.String() }
+// Format prints what String returns, whatever the verb.
+func (s *Source) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }

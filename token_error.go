@@ -3,9 +3,9 @@ package bearer
 import (
 	"errors"
 	"net/http"
-	"strconv"
 	"time"
 
+	"github.com/bearerkit/bearer/internal/retryafter"
 	"golang.org/x/oauth2"
 )
 
@@ -35,12 +35,8 @@ func (e *TokenError) Unwrap() error { return e.Err }
 type failure struct {
 	permanent  bool          // another try will most likely fail alike
 	limited    bool          // 429: the endpoint wants fewer requests, from anybody
-	retryAfter time.Duration // what the endpoint asked for; 0 if nothing
+	retryAfter time.Duration // what the endpoint asked for, at most an hour; 0 if nothing
 }
-
-// maxRetryAfter bounds what a Retry-After can do: a proxy that asks for a year
-// must not switch a process off until it is restarted.
-const maxRetryAfter = time.Hour
 
 func classify(err error, now time.Time) failure {
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
@@ -63,7 +59,7 @@ func classify(err error, now time.Time) failure {
 	case status >= 300 && status < 500:
 		f.permanent = true
 	}
-	f.retryAfter = min(retryAfter(e.Response.Header, now), maxRetryAfter)
+	f.retryAfter, _ = retryafter.Parse(e.Response.Header, now)
 	return f
 }
 
@@ -72,20 +68,4 @@ func classify(err error, now time.Time) failure {
 func isInvalidGrant(err error) bool {
 	e, ok := errors.AsType[*oauth2.RetrieveError](err)
 	return ok && e.ErrorCode == "invalid_grant"
-}
-
-// retryAfter reads both forms of the field (RFC 9110 §10.2.3); 0 if there is
-// none that can be used.
-func retryAfter(h http.Header, now time.Time) time.Duration {
-	v := h.Get("Retry-After")
-	if v == "" {
-		return 0
-	}
-	if s, err := strconv.ParseUint(v, 10, 31); err == nil {
-		return time.Duration(s) * time.Second
-	}
-	if t, err := http.ParseTime(v); err == nil {
-		return max(0, t.Sub(now.Round(0)))
-	}
-	return 0
 }

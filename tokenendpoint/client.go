@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/url"
 	"time"
+
+	"github.com/bearerkit/bearer/internal/retryafter"
 )
 
 // Client asks one token endpoint, as one OAuth 2.0 client. Make one with [New];
@@ -62,7 +64,7 @@ func (c *Client) Token(ctx context.Context, g Grant) (*Response, error) {
 		secrets:    m.secrets,
 		accept: func(body []byte, h http.Header, sent time.Time) (problem string) {
 			if r, problem = parseResponse(body, sent); problem == "" {
-				r.ServerDate = serverDate(h)
+				r.ServerDate = retryafter.ServerDate(h)
 			}
 			return problem
 		},

@@ -14,6 +14,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/bearerkit/bearer/internal/retryafter"
 	"github.com/hashicorp/go-retryablehttp"
 )
 
@@ -190,7 +191,7 @@ func (x *exchange) judge(call, attempt context.Context, resp *http.Response, bod
 		}
 	}
 
-	wait, asked := retryAfter(resp.Header, now)
+	wait, asked := retryafter.Parse(resp.Header, now)
 	switch {
 	case e.Status == http.StatusTooManyRequests:
 		e.transient = true

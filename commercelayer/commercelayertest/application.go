@@ -35,7 +35,7 @@ type Application struct {
 	ClientID string
 	// ClientSecret may be empty for a sales channel only, which then can use
 	// no grant that needs it.
-	ClientSecret string
+	ClientSecret string `json:"-"`
 	// ID is the application's id in its tokens. Default: made of ClientID.
 	ID string
 	// TokenLife is how long its access tokens live, in whole seconds. Default:

@@ -12,7 +12,7 @@ import (
 // The password does not show when a Customer is printed or logged.
 type Customer struct {
 	Email    string
-	Password string
+	Password string `json:"-"`
 	// ID is the customer's id in tokens and at the API. Default: made of Email.
 	ID string
 }

@@ -29,8 +29,8 @@ type IssueOptions struct {
 // Issued is a token made by [Server.Issue]. Its secrets do not show when it is
 // printed or logged.
 type Issued struct {
-	AccessToken  string
-	RefreshToken string // empty if there is none
+	AccessToken  string `json:"-"`
+	RefreshToken string `json:"-"` // empty if there is none
 	Expiry       time.Time
 }
 

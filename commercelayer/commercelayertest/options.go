@@ -3,6 +3,7 @@ package commercelayertest
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strconv"
@@ -16,6 +17,8 @@ const NoRateLimit = -1
 // Options describes a server. The zero value, or nil where Options are taken,
 // is the ready-made one: the applications, customers, markets and SKUs that the
 // constants of this package name, on the domain of the public service.
+//
+// No secret shows when Options are printed or logged.
 type Options struct {
 	// Domain is the domain whose hosts are served: auth.<Domain>,
 	// <slug>.<Domain> and provisioning.<Domain>. A port in it appears in the
@@ -38,7 +41,7 @@ type Options struct {
 	// BackendAuth is the secret that lets a backend name the shopper's address
 	// (headers x-backend-auth and x-true-client-ip), which the rate limit then
 	// counts by. Default: none, and both headers are ignored.
-	BackendAuth string
+	BackendAuth string `json:"-"`
 
 	// RenewWithin is the last part of an access token's life, in which a
 	// request for it gets a new one; before, the same token is given again.
@@ -57,8 +60,16 @@ type Options struct {
 	UnsafeControl bool
 
 	// Log receives a line for each request, free of secrets. Default: none.
-	Log *slog.Logger
+	Log *slog.Logger `json:"-"`
 }
+
+func (o Options) String() string { return "options of a Commerce Layer at " + o.Domain }
+
+// Format keeps the secrets out of every verb.
+func (o Options) Format(f fmt.State, _ rune) { io.WriteString(f, o.String()) }
+
+// LogValue keeps the secrets out of logs.
+func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
 // withDefaults returns a copy in which every default is written out.
 func (o *Options) withDefaults() Options {
