@@ -2,6 +2,8 @@ package commercelayertest
 
 import (
 	"fmt"
+	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 )
@@ -73,6 +75,14 @@ func NewServer(opts *Options) *Server {
 // Close ends what the server runs: the in-memory connections and the requests
 // on them. Afterwards no goroutine of it is left. Close may be called twice.
 func (s *Server) Close() { s.memory.close() }
+
+func (s *Server) String() string { return "Commerce Layer at " + s.opts.Domain }
+
+// Format keeps secrets and tokens out of every verb.
+func (s *Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
+
+// LogValue keeps secrets and tokens out of logs.
+func (s *Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
 // Options returns the server's options with all defaults written out.
 func (s *Server) Options() Options { return s.opts }

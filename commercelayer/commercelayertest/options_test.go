@@ -1,0 +1,108 @@
+package commercelayertest_test
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	clt "github.com/bearerkit/bearer/commercelayer/commercelayertest"
+)
+
+func TestOptionsErrors(t *testing.T) {
+	app := clt.Application{Kind: clt.Integration, ClientID: "a", ClientSecret: "s3cret"}
+	market := clt.Market{Code: "m", CurrencyCode: "EUR"}
+	tests := []struct {
+		name string
+		opts clt.Options
+		want string // the field, in the error
+	}{
+		{"domain with a path", clt.Options{Domain: "a.b/c"}, "Domain"},
+		{"domain with a scheme", clt.Options{Domain: "https://a.b"}, "Domain"},
+		{"domain that is an address", clt.Options{Domain: "127.0.0.1"}, "Domain"},
+		{"domain with a bad port", clt.Options{Domain: "a.b:99999"}, "Domain"},
+		{"slug of the service", clt.Options{Organization: clt.Organization{Slug: "auth"}}, "Organization: Slug"},
+		{"slug that is no label", clt.Options{Organization: clt.Organization{Slug: "a.b"}}, "Organization: Slug"},
+		{"unknown kind", clt.Options{Applications: []clt.Application{{Kind: "x", ClientID: "a"}}}, "Applications[0]: Kind"},
+		{"no client id", clt.Options{Applications: []clt.Application{{Kind: clt.SalesChannel}}}, "Applications[0]: ClientID"},
+		{"no secret", clt.Options{Applications: []clt.Application{{Kind: clt.Integration, ClientID: "a"}}}, "Applications[0]: ClientSecret"},
+		{"two of one id", clt.Options{Applications: []clt.Application{app, app}}, "Applications[0] and [1]"},
+		{"short life", clt.Options{Applications: []clt.Application{{Kind: clt.SalesChannel, ClientID: "a", TokenLife: time.Millisecond}}}, "TokenLife"},
+		{"long life", clt.Options{Applications: []clt.Application{{Kind: clt.SalesChannel, ClientID: "a", TokenLife: 366 * 24 * time.Hour}}}, "TokenLife"},
+		{"broken life", clt.Options{Applications: []clt.Application{{Kind: clt.SalesChannel, ClientID: "a", TokenLife: 1500 * time.Millisecond}}}, "TokenLife"},
+		{"redirect of no webapp", clt.Options{Applications: []clt.Application{{Kind: clt.SalesChannel, ClientID: "a", RedirectURIs: []string{"http://a"}}}}, "RedirectURIs"},
+		{"redirect to nowhere", clt.Options{Applications: []clt.Application{{Kind: clt.Webapp, ClientID: "a", ClientSecret: "s", RedirectURIs: []string{"/a"}}}}, "RedirectURIs"},
+		{"no email", clt.Options{Customers: []clt.Customer{{Email: "a", Password: "p"}}}, "Customers[0]: Email"},
+		{"no password", clt.Options{Customers: []clt.Customer{{Email: "a@b"}}}, "Customers[0]: Password"},
+		{"two of one email", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p"}, {Email: "A@b", Password: "p"}}}, "Customers[0] and [1]"},
+		{"market code with a colon", clt.Options{Markets: []clt.Market{{Code: "a:b", CurrencyCode: "EUR"}}}, "Markets[0]: Code"},
+		{"market currency", clt.Options{Markets: []clt.Market{{Code: "a", CurrencyCode: "eur"}}}, "Markets[0]: CurrencyCode"},
+		{"two markets of one code", clt.Options{Markets: []clt.Market{market, market}}, "Markets[0] and [1]"},
+		{"SKU without code", clt.Options{SKUs: []clt.SKU{{}}}, "SKUs[0]: Code"},
+		{"negative price", clt.Options{SKUs: []clt.SKU{{Code: "a", Prices: map[string]int64{"EUR": -1}}}}, "SKUs[0]: Prices"},
+		{"price in nothing", clt.Options{SKUs: []clt.SKU{{Code: "a", Prices: map[string]int64{"": 1}}}}, "SKUs[0]: Prices"},
+		{"rate limit", clt.Options{RateLimit: -2}, "RateLimit"},
+		{"renew within", clt.Options{RenewWithin: -1}, "RenewWithin"},
+		{"refresh token life", clt.Options{RefreshTokenLife: time.Millisecond}, "RefreshTokenLife"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server, err := clt.New(&tt.opts)
+			if err == nil || server != nil {
+				t.Fatalf("got %v, %v", server, err)
+			}
+			if text := err.Error(); !strings.Contains(text, tt.want) || strings.Count(text, "commercelayertest") != 1 || strings.Contains(text, "s3cret") {
+				t.Errorf("got %q, want it to name %s", text, tt.want)
+			}
+			defer func() {
+				if recover() == nil {
+					t.Error("NewServer did not panic")
+				}
+			}()
+			clt.NewServer(&tt.opts)
+		})
+	}
+}
+
+// The server has its own copy: a list may be changed afterwards.
+func TestOptionsAreCopied(t *testing.T) {
+	opts := &clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p"}}}
+	k := newKit(t, opts)
+	opts.Customers[0].Password = "other"
+	k.token(password.with(fields{"username": "a@b", "password": "p"}))
+	if opts.Customers[0].ID != "" {
+		t.Error("a default was written into the caller's list")
+	}
+}
+
+func TestEmptyListsStandForNone(t *testing.T) {
+	k := newKit(t, &clt.Options{Customers: []clt.Customer{}, SKUs: []clt.SKU{}})
+	equal(t, "sign-in", k.ask(password).status, 401)
+	var doc struct{ Meta map[string]int }
+	k.api(k.token(guest).Access, "skus").into(t, &doc)
+	equal(t, "SKUs", doc.Meta["record_count"], 0)
+}
+
+// What holds a secret does not print it, in any verb or log.
+func TestSecretsDoNotPrint(t *testing.T) {
+	server := clt.NewServer(&clt.Options{BackendAuth: "b4ckend-secret"})
+	issued, err := server.Issue(clt.SalesChannelID, &clt.IssueOptions{Scope: clt.MarketScope, Owner: clt.Owner{Type: "Customer", ID: "c"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := server.Options()
+	secrets := []string{"b4ckend-secret", clt.IntegrationSecret, clt.SalesChannelSecret, clt.CustomerPassword, issued.AccessToken, issued.RefreshToken}
+	for _, value := range []any{opts, &opts, server, opts.Applications, opts.Customers, opts.Applications[0], &opts.Applications[1], opts.Customers[0], issued, &issued} {
+		var log strings.Builder
+		slog.New(slog.NewTextHandler(&log, nil)).Info("x", "value", value)
+		slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "value", value)
+		for _, text := range []string{fmt.Sprint(value), fmt.Sprintf("%v", value), fmt.Sprintf("%+v", value), fmt.Sprintf("%#v", value), fmt.Sprintf("%s %q", value, value), log.String()} {
+			for _, secret := range secrets {
+				if strings.Contains(text, secret) {
+					t.Errorf("%T prints a secret: %s", value, text)
+				}
+			}
+		}
+	}
+}
