@@ -132,7 +132,7 @@ func located(raw []byte, offset int64, err error) error {
 	case errors.Is(err, io.EOF):
 		return errors.New("the file is empty: write {} for the defaults")
 	case errors.Is(err, io.ErrUnexpectedEOF):
-		return fmt.Errorf("%s: the file ends too early: is a bracket missing?", position(raw, int64(len(raw))))
+		return fmt.Errorf("%s: the file ends too early: is a bracket missing?", position(raw, int64(len(raw))+1))
 	case errors.As(err, &syntax):
 		return fmt.Errorf("%s: this is not JSON", position(raw, syntax.Offset))
 	case errors.As(err, &wrongType):

@@ -1,0 +1,93 @@
+// Commercelayer-local runs a Commerce Layer on this machine: the auth host, the
+// Core API and a little of the Provisioning API on one port, for work without a
+// network. Package commercelayertest says what it does and does not do.
+//
+//	go install github.com/bearerkit/bearer/cmd/commercelayer-local@latest
+//	commercelayer-local
+//
+// It prints the settings that a client needs, as lines for a shell: the domain,
+// client ids and secrets of an integration, a sales channel, a webapp and a
+// provisioning application, a scope, and a customer who can sign in. Requests are
+// logged to standard error, without secrets. Interrupt it to stop it; it
+// forgets everything then.
+//
+// # Names and TLS
+//
+// Clients find the hosts by name: auth.<domain>, <slug>.<domain> and so on. Names
+// under localhost, the default domain, resolve by themselves in browsers and on
+// many systems, but not on all; the program prints the line for /etc/hosts. By IP
+// address the hosts are paths, as in http://127.0.0.1:4747/auth/oauth/token. That
+// is for Go clients and curl: js-auth takes no issuer that does not begin with
+// https://auth., and browsers need the names.
+//
+// js-auth and browsers need https as well:
+//
+//	commercelayer-local -ca-out ca.pem
+//
+// The certificate authority is made anew at each start, is valid for the
+// server's names and loopback addresses only, and its key never leaves the
+// process. Node trusts the file with NODE_EXTRA_CA_CERTS, Go on Linux with
+// SSL_CERT_FILE, curl with --cacert.
+//
+// # Configuration
+//
+// With -config it reads a JSON file. What the file leaves out keeps its
+// default, and a flag that is given wins. Durations are texts such as "90m";
+// prices are in cents.
+//
+//	{
+//	  "addr": "127.0.0.1:4747",
+//	  "domain": "localhost",
+//	  "ca_out": "ca.pem",
+//	  "tls": true,
+//	  "log": "text",
+//	  "rate_limit": 30,
+//	  "backend_auth": "a secret that lets x-true-client-ip count",
+//	  "renew_within": "15m",
+//	  "refresh_token_life": "336h",
+//	  "reuse_password_token": false,
+//	  "organization": {"slug": "acme", "name": "Acme", "region": "eu-west-1", "standard": false, "live": false},
+//	  "applications": [
+//	    {"kind": "sales_channel", "client_id": "shop", "client_secret": "optional", "token_life": "4h"},
+//	    {"kind": "integration", "client_id": "jobs", "client_secret": "jobs-secret"},
+//	    {"kind": "webapp", "client_id": "app", "client_secret": "app-secret", "redirect_uris": ["http://localhost:3000/callback"]},
+//	    {"kind": "user", "client_id": "admin", "client_secret": "admin-secret", "user_id": "gblowSyVeq"}
+//	  ],
+//	  "customers": [{"email": "ada@example.com", "password": "secret", "id": "gOqzZhZrmQ"}],
+//	  "markets": [{
+//	    "code": "europe", "name": "Europe", "currency_code": "EUR",
+//	    "stock_locations": [{"code": "eu_warehouse"}],
+//	    "stores": [{"code": "milan"}]
+//	  }],
+//	  "skus": [{"code": "MUG", "name": "Mug", "prices": {"EUR": 900}}]
+//	}
+//
+// # Control
+//
+// Under /_local/ on any of its hosts, programs on this machine, and no pages of
+// other origins, can see and change what the server does:
+//
+//	GET    /_local/health
+//	GET    /_local/counts       what happened; DELETE begins anew
+//	GET    /_local/metrics      the same, for Prometheus
+//	GET    /_local/requests     the request log
+//	POST   /_local/faults       make requests fail; DELETE ends all faults
+//	POST   /_local/revoke       {"token": "…"}
+//	POST   /_local/revoke-all
+//	POST   /_local/expire-all   access tokens only
+//	POST   /_local/roll-keys    ?drop_old=true takes the old keys out of the key set
+//
+// A fault has at most one effect, and may come late:
+//
+//	{
+//	  "endpoint": "token, revoke, keys, authorize or api; all of them without it",
+//	  "grant": "password",
+//	  "times": 2,
+//	  "delay": "1.5s",
+//	  "status": 429, "retry_after": "10s",
+//	  "drop": "before, after or within the answer",
+//	  "malformed": true,
+//	  "body": "this instead",
+//	  "endless": true, "pace": "1s"
+//	}
+package main
