@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"log"
+	"net/http"
 	"os"
 
 	"github.com/bearerkit/bearer/commercelayer"
@@ -18,7 +19,12 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	resp, err := integration.Client().Get(api + "/api/organization") // any number of calls: one token
+	req, err := http.NewRequest("GET", api+"/api/organization", nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	req.Header.Set("Accept", "application/vnd.api+json")
+	resp, err := integration.Client().Do(req) // any number of calls: one token
 	if err != nil {
 		log.Fatal(err)
 	}
