@@ -95,10 +95,10 @@ func (o Organization) withDefaults() Organization {
 func (o *Organization) validate() error {
 	switch o.Slug {
 	case "auth", "provisioning", "dashboard", "_local":
-		return fmt.Errorf("Slug %q belongs to the service: use another", o.Slug)
+		return fmt.Errorf("the Slug %q belongs to the service: use another", o.Slug)
 	}
 	if !validLabel(o.Slug) {
-		return fmt.Errorf("Slug %q cannot be a host name: use lower-case letters, digits and inner hyphens", o.Slug)
+		return fmt.Errorf("the Slug %q cannot be a host name: use lower-case letters, digits and inner hyphens", o.Slug)
 	}
 	return nil
 }
@@ -148,7 +148,7 @@ func (m *Market) validate() error {
 	}
 	for _, name := range names {
 		if name == "" || strings.ContainsAny(name, ": \t\r\n") {
-			return fmt.Errorf("Code or ID %q of market %q, its stock locations or stores cannot stand in a scope: use one without colons and spaces", name, m.Code)
+			return fmt.Errorf("the Code or ID %q of market %q, its stock locations or stores cannot stand in a scope: use one without colons and spaces", name, m.Code)
 		}
 	}
 	if !validCurrency(m.CurrencyCode) {
@@ -181,15 +181,15 @@ func (s SKU) withDefaults() SKU {
 
 func (s *SKU) validate() error {
 	if s.Code == "" {
-		return fmt.Errorf("Code of SKU %q is empty: give it one", s.Name)
+		return fmt.Errorf("the Code of SKU %q is empty: give it one", s.Name)
 	}
 	for currency, cents := range s.Prices {
 		if !validCurrency(currency) {
-			return fmt.Errorf("Prices of SKU %q: %q is no currency code, use three capital letters", s.Code, currency)
+			return fmt.Errorf("the Prices of SKU %q: %q is no currency code, use three capital letters", s.Code, currency)
 		}
 		// More would overflow the total of a large order.
 		if cents < 0 || cents > 1e9 {
-			return fmt.Errorf("Prices of SKU %q: %d cents is out of range, use 0 to 1000000000", s.Code, cents)
+			return fmt.Errorf("the Prices of SKU %q: %d cents is out of range, use 0 to 1000000000", s.Code, cents)
 		}
 	}
 	return nil

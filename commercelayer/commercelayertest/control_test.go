@@ -2,6 +2,7 @@ package commercelayertest_test
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -102,9 +103,7 @@ func TestControlIsGuarded(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			r := httptest.NewRequest(tt.method, "/_local/expire-all", nil)
 			r.Host, r.RemoteAddr = tt.host, tt.remote
-			for name, values := range tt.header {
-				r.Header[name] = values
-			}
+			maps.Copy(r.Header, tt.header)
 			w := httptest.NewRecorder()
 			server.ServeHTTP(w, r)
 			equal(t, "status", w.Code, tt.status)

@@ -35,9 +35,9 @@ func (c Customer) withDefaults() Customer {
 func (c *Customer) validate() error {
 	switch {
 	case !strings.Contains(c.Email, "@"):
-		return fmt.Errorf("Email %q is not an address: use one with an @", c.Email)
+		return fmt.Errorf("the Email %q is not an address: use one with an @", c.Email)
 	case c.Password == "":
-		return fmt.Errorf("Password of %q is empty: give it one", c.Email)
+		return fmt.Errorf("the Password of %q is empty: give it one", c.Email)
 	}
 	return nil
 }

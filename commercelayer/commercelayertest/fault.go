@@ -3,6 +3,7 @@ package commercelayertest
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
 	"strings"
@@ -194,9 +195,7 @@ func (c *call) serveFault(w http.ResponseWriter, f Fault) {
 		c.s.journal.end(c, a)
 		half := a
 		half.body = a.body[:len(a.body)/2]
-		for name, values := range a.header {
-			w.Header()[name] = values
-		}
+		maps.Copy(w.Header(), a.header)
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 		w.WriteHeader(a.status)
 		w.Write(half.body)

@@ -170,18 +170,18 @@ func validateDomain(domain string) error {
 	if strings.Contains(domain, ":") {
 		var err error
 		if host, port, err = net.SplitHostPort(domain); err != nil {
-			return errors.New("Domain is no host name: use one such as commercelayer.io or localhost:8443")
+			return errors.New("the Domain is no host name: use one such as commercelayer.io or localhost:8443")
 		}
 		if n, err := strconv.Atoi(port); err != nil || n < 1 || n > 65535 {
-			return fmt.Errorf("Domain has port %q: use 1 to 65535", port)
+			return fmt.Errorf("the Domain has port %q: use 1 to 65535", port)
 		}
 	}
 	if net.ParseIP(host) != nil {
-		return fmt.Errorf("Domain %q is an address: use a name; by address the server is reachable anyway, with a path prefix", domain)
+		return fmt.Errorf("the Domain %q is an address: use a name; by address the server is reachable anyway, with a path prefix", domain)
 	}
 	for label := range strings.SplitSeq(host, ".") {
 		if !validLabel(label) {
-			return fmt.Errorf("Domain %q is no host name: use one such as commercelayer.io or localhost:8443", domain)
+			return fmt.Errorf("the Domain %q is no host name: use one such as commercelayer.io or localhost:8443", domain)
 		}
 	}
 	return nil

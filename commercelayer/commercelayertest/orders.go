@@ -2,6 +2,7 @@ package commercelayertest
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -101,9 +102,7 @@ func (s *shop) orderResource(who access, o *order) resource {
 		"guest": o.customerID == "", "editable": true, "customer_email": nil, "language_code": "en",
 		"currency_code": currency, "tax_included": true, "skus_count": count, "placed_at": nil, "coupon_code": nil,
 	}
-	for name, value := range o.attributes {
-		a[name] = value
-	}
+	maps.Copy(a, o.attributes)
 	money(a, "subtotal_", total, currency)
 	money(a, "total_", total, currency)
 	items := s.itemResources(who, o)

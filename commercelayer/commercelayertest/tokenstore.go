@@ -50,7 +50,7 @@ func newTokenStore(o *Options, keys *keyring) *tokenStore {
 	return &tokenStore{
 		opts: o, keys: keys,
 		access: map[string]*accessToken{}, refresh: map[string]*refreshToken{}, current: map[string]*accessToken{},
-		sweepAt: 1000,
+		sweepAt: 100,
 	}
 }
 
@@ -147,7 +147,7 @@ func (t *tokenStore) sweep(now time.Time) {
 			delete(t.refresh, text)
 		}
 	}
-	t.sweepAt = max(1000, 2*(len(t.access)+len(t.refresh)))
+	t.sweepAt = max(100, 2*(len(t.access)+len(t.refresh)))
 }
 
 // valid returns the access token of that text, if it is good at this moment.
