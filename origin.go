@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -25,10 +26,8 @@ func (t *Transport) withhold(req *http.Request) string {
 	if len(t.Origins) == 0 {
 		return ""
 	}
-	for _, allowed := range t.Origins {
-		if here.matches(allowed) {
-			return ""
-		}
+	if slices.ContainsFunc(t.Origins, here.matches) {
+		return ""
 	}
 	return "it is not among Transport's Origins"
 }

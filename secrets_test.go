@@ -3,7 +3,6 @@ package bearer_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -108,9 +107,6 @@ func TestNoSecretGetsOut(t *testing.T) {
 				synctest.Wait()
 				print(src)
 				print(tr)
-				if j, err := json.Marshal(src); err == nil {
-					out.Write(j)
-				}
 				if strings.Contains(out.String(), secret) {
 					for line := range strings.Lines(out.String()) {
 						if strings.Contains(line, secret) {

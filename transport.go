@@ -201,9 +201,7 @@ func (t *Transport) send(req *http.Request, body io.ReadCloser, authorization []
 func cloneHeader(h http.Header) http.Header {
 	if n := len(h); n == 0 || n >= 8 {
 		c := make(http.Header, n+1)
-		for k, v := range h {
-			c[k] = v
-		}
+		maps.Copy(c, h)
 		return c
 	}
 	return maps.Clone(h)
