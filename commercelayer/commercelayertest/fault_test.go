@@ -88,6 +88,7 @@ func TestFaultDrop(t *testing.T) {
 			}
 			log := k.server.Requests()
 			equal(t, "fault in the log", log[len(log)-1].Fault, "drop "+string(tt.drop))
+			equal(t, "status in the log", log[len(log)-1].Status, map[clt.Drop]int{clt.DropWithin: 200}[tt.drop])
 			issued := 1
 			status := 200
 			if tt.spent {

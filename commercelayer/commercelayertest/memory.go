@@ -14,11 +14,10 @@ import (
 type memory struct {
 	server http.Server
 
-	mu         sync.Mutex // guards what follows
-	closed     bool
-	dialed     int
-	transports []*http.Transport
-	running    sync.WaitGroup // one for each connection
+	mu      sync.Mutex // guards what follows
+	closed  bool
+	dialed  int
+	running sync.WaitGroup // one for each connection
 }
 
 // memoryHTTPS marks the context of a connection that stands for TLS.
@@ -36,6 +35,11 @@ func newMemory(s *Server) *memory {
 			}
 			return ctx
 		},
+		ConnState: func(c net.Conn, state http.ConnState) {
+			if m, ok := c.(*memoryConn); ok && (state == http.StateClosed || state == http.StateHijacked) {
+				close(m.ended)
+			}
+		},
 	}}
 }
 
@@ -47,7 +51,7 @@ func newMemory(s *Server) *memory {
 // It works inside a testing/synctest bubble, if the server was made there too;
 // end the bubble with [Server.Close].
 func (s *Server) Transport() *http.Transport {
-	t := &http.Transport{
+	return &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return s.memory.dial(ctx, false)
 		},
@@ -57,10 +61,6 @@ func (s *Server) Transport() *http.Transport {
 		},
 		MaxIdleConnsPerHost: 100,
 	}
-	s.memory.mu.Lock()
-	defer s.memory.mu.Unlock()
-	s.memory.transports = append(s.memory.transports, t)
-	return t
 }
 
 // Client returns a client that reaches the server through [Server.Transport].
@@ -86,13 +86,8 @@ func (m *memory) dial(ctx context.Context, https bool) (net.Conn, error) {
 func (m *memory) close() {
 	m.mu.Lock()
 	m.closed = true
-	transports := m.transports
-	m.transports = nil
 	m.mu.Unlock()
 	m.server.Close()
-	for _, t := range transports {
-		t.CloseIdleConnections()
-	}
 	m.running.Wait()
 }
 
@@ -103,16 +98,10 @@ type memoryConn struct {
 	https bool
 	peer  net.Addr
 
-	once  sync.Once // closes ended
-	ended chan struct{}
+	ended chan struct{} // closed when the last request on it has been served
 }
 
 func (c *memoryConn) RemoteAddr() net.Addr { return c.peer }
-
-func (c *memoryConn) Close() error {
-	c.once.Do(func() { close(c.ended) })
-	return c.Conn.Close()
-}
 
 // memoryListener accepts one connection and then waits for its end. One for
 // each connection, so that a server without connections runs nothing, and each

@@ -32,6 +32,7 @@ func TestCloseEndsAll(t *testing.T) {
 		}()
 		synctest.Wait()
 		server.Close()
+		equal(t, "requests that have ended when Close returns", len(server.Requests()), 2)
 		if err := <-failed; err == nil {
 			t.Error("the request under way succeeded")
 		}

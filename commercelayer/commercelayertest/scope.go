@@ -59,7 +59,7 @@ func (o *Options) parseScope(app *Application, text string) (s scope, why string
 	for item := range strings.SplitSeq(text, " ") {
 		resource, rest, _ := strings.Cut(item, ":")
 		by, value, _ := strings.Cut(rest, ":")
-		if value == "" || strings.Contains(value, ":") || by != "id" && by != "code" {
+		if value == "" || by != "id" && by != "code" {
 			return scope{}, "A scope is market, store or stock_location, then :id: or :code:, then a value; several are separated by one space."
 		}
 		named := func(id, code string) bool { return by == "id" && id == value || by == "code" && code == value }

@@ -18,7 +18,7 @@ func TestScopes(t *testing.T) {
 	tests := []struct {
 		scope   string
 		markets string // the ids in the token; empty for a refusal
-		places  string
+		places  string // the stock locations' ids, or what the refusal says
 	}{
 		{"market:code:europe", `["M1"]`, `["S1"]`},
 		{"market:id:M2", `["M2"]`, `["S2"]`},
@@ -27,8 +27,8 @@ func TestScopes(t *testing.T) {
 		{"stock_location:id:S1 market:id:M1", `["M1"]`, `["S1"]`},
 		{"store:code:milan", `["M1"]`, `["S1"]`},
 		{"store:id:T1 stock_location:id:S1", `["M1"]`, `["S1"]`},
-		{"stock_location:code:eu", "", ""},
-		{"market:code:usa stock_location:code:eu", "", ""},
+		{"stock_location:code:eu", "", "needs its market"},
+		{"market:code:usa stock_location:code:eu", "", "does not belong"},
 		{"market:code:nowhere", "", ""},
 		{"market:code:gone", "", ""},
 		{"market:code:M1", "", ""},
@@ -51,6 +51,9 @@ func TestScopes(t *testing.T) {
 			if tt.markets == "" {
 				equal(t, "status", a.status, 400)
 				equal(t, "title", a.title(t), "invalid_scope")
+				if tt.places != "" && !strings.Contains(string(a.body), tt.places) {
+					t.Errorf("got %s, want something about %s", a.body, tt.places)
+				}
 				return
 			}
 			token := a.token(t)

@@ -73,7 +73,7 @@ func NewServer(opts *Options) *Server {
 }
 
 // Close ends what the server runs: the in-memory connections and the requests
-// on them. Afterwards no goroutine of it is left. Close may be called twice.
+// on them, for whose end it waits. Close may be called twice.
 func (s *Server) Close() { s.memory.close() }
 
 func (s *Server) String() string { return "Commerce Layer at " + s.opts.Domain }

@@ -1,6 +1,7 @@
 package commercelayertest_test
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha512"
@@ -181,6 +182,7 @@ func TestRollKeys(t *testing.T) {
 			again := k.token(integration).Access
 			equal(t, "the old token is given again", again == old, tt.keepsOld)
 			fresh := k.token(guest).Access
+			equal(t, "the new token is signed with the old key", bytes.Equal(part(t, fresh, 0), part(t, old, 0)), false)
 			if !set.verifies(t, fresh) || !k.good(fresh) {
 				t.Error("a new token is not good")
 			}

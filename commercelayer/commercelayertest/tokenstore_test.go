@@ -62,6 +62,7 @@ func TestSameTokenForTheSameRequest(t *testing.T) {
 		{"assertions", bearer.with(fields{"assertion": assertion(`{"custom_claim":{"a":1}}`)}), bearer.with(fields{"assertion": assertion(`{"custom_claim":{"a":1}}`)}), false, true},
 		{"custom claims", bearer.with(fields{"assertion": assertion(`{"custom_claim":{"a":1}}`)}), bearer.with(fields{"assertion": assertion(`{"custom_claim":{"a":2}}`)}), false, false},
 		{"owners", bearer.with(fields{"assertion": assertion(`{"owner":{"type":"User","id":"a"}}`)}), bearer.with(fields{"assertion": assertion(`{"owner":{"type":"User","id":"b"}}`)}), false, false},
+		{"owners whose ids look like claims", bearer.with(fields{"assertion": assertion(`{"owner":{"type":"User","id":"a{}"}}`)}), bearer.with(fields{"assertion": assertion(`{"owner":{"type":"User","id":"a"},"custom_claim":{}}`)}), false, false},
 		{"owners of two types", bearer.with(fields{"assertion": assertion(`{"owner":{"type":"User","id":"a"}}`)}), bearer.with(fields{"assertion": assertion(`{"owner":{"type":"Customer","id":"a"}}`)}), false, false},
 	}
 	for _, tt := range tests {
@@ -77,9 +78,11 @@ func TestSameTokenForTheSameRequest(t *testing.T) {
 // A token whose refresh token is spent is not given again with it.
 func TestSpentRefreshTokenIsNotGivenAgain(t *testing.T) {
 	k := newKit(t, &clt.Options{ReusePasswordToken: true})
-	first := k.token(password)
-	k.token(fields{"grant_type": "refresh_token", "client_id": clt.SalesChannelID, "scope": clt.MarketScope, "refresh_token": first.Refresh})
-	second := k.token(password)
+	// The secret keeps the successor, which came without, from taking its place.
+	signIn := password.with(fields{"client_secret": clt.SalesChannelSecret})
+	first := k.token(signIn)
+	k.token(refresh.with(fields{"refresh_token": first.Refresh}))
+	second := k.token(signIn)
 	if second.Refresh == first.Refresh {
 		t.Error("a spent refresh token was given again")
 	}
