@@ -1,9 +1,11 @@
 package commercelayertest_test
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
@@ -66,4 +68,30 @@ func ExampleServer_Inject() {
 	// 503
 	// 503
 	// 200
+}
+
+// Over TLS on a real port, as clients find it that are programs of their own.
+func ExampleServer_NewCA() {
+	server := commercelayertest.NewServer(nil)
+	ca, err := server.NewCA()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	listener := httptest.NewUnstartedServer(server)
+	listener.TLS = ca.TLSConfig()
+	listener.StartTLS()
+	defer listener.Close()
+
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: ca.CertPool()}}}
+	defer client.CloseIdleConnections()
+	// By IP address, the first segment of the path stands for the host.
+	resp, err := client.Get(listener.URL + "/auth/.well-known/jwks.json")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	// Output: 200 OK
 }
