@@ -59,15 +59,15 @@ func (p *challengeParser) challenge() (challenge, bool) {
 
 // token68 reads the other form that follows a scheme, up to the comma behind it.
 func (p *challengeParser) token68() bool {
-	end := strings.IndexByte(p.rest, ',')
+	end := strings.IndexFunc(p.rest, func(r rune) bool { return !isToken68(r) })
 	if end < 0 {
 		end = len(p.rest)
 	}
-	word := strings.TrimRight(strings.TrimRight(p.rest[:end], " \t"), "=")
-	if word == "" || strings.ContainsFunc(word, func(r rune) bool { return !isToken68(r) }) {
+	rest := strings.TrimLeft(strings.TrimLeft(p.rest[end:], "="), " \t")
+	if end == 0 || rest != "" && rest[0] != ',' {
 		return false
 	}
-	p.rest = p.rest[end:]
+	p.rest = rest
 	return true
 }
 

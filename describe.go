@@ -29,15 +29,20 @@ func (e *safeError) Unwrap() error { return e.err }
 //
 // An error that wants to be described by its own words implements
 // [slog.LogValuer], as those of package tokenendpoint do.
-func describe(err error) string {
+func describe(err error) (text string) {
 	if err == nil {
 		return "no error"
 	}
+	defer func() { // a foreign error may be a nil pointer, or panic when it is looked into
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T", err)
+		}
+	}()
 	var own slog.LogValuer
 	if errors.As(err, &own) {
 		return own.LogValue().String()
 	}
-	if e, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
+	if e := retrieveError(err); e != nil {
 		return describeAnswer(e)
 	}
 	if e, ok := errors.AsType[*PanicError](err); ok {

@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 )
@@ -41,6 +42,9 @@ func observe(l *slog.Logger, o Observer) Observer {
 	log := LogEvents(l)
 	return func(ctx context.Context, e Event) { log(ctx, e); o(ctx, e) }
 }
+
+// format prints an event that holds an error, whose text must not show.
+func format(f fmt.State, e Event) { fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue()) }
 
 // Reason says why a token was requested.
 type Reason string
@@ -95,13 +99,16 @@ type TokenFailed struct {
 	Source  string
 	Reason  Reason
 	Took    time.Duration
-	Err     error     // its text may hold secrets; LogValue describes it without
+	Err     error     `json:"-"` // its text may hold secrets; LogValue describes it without
 	NextTry time.Time // no request is made before
 	Serving bool      // the old token is still good, so that no caller notices
 }
 
 // Level is Warn.
 func (e TokenFailed) Level() slog.Level { return slog.LevelWarn }
+
+// Format prints the message and what LogValue says, whatever the verb.
+func (e TokenFailed) Format(f fmt.State, _ rune) { format(f, e) }
 
 // Message implements [Event].
 func (e TokenFailed) Message() string { return "token request failed" }
@@ -153,11 +160,14 @@ func (e EvictionPaused) LogValue() slog.Value {
 // and lost if the process ends before a later try succeeds.
 type SaveFailed struct {
 	Source string
-	Err    error // its text may hold secrets; LogValue describes it without
+	Err    error `json:"-"` // its text may hold secrets; LogValue describes it without
 }
 
 // Level is Error.
 func (e SaveFailed) Level() slog.Level { return slog.LevelError }
+
+// Format prints the message and what LogValue says, whatever the verb.
+func (e SaveFailed) Format(f fmt.State, _ rune) { format(f, e) }
 
 // Message implements [Event].
 func (e SaveFailed) Message() string { return "token not saved, will be tried again" }
@@ -192,11 +202,14 @@ type RequestNotReplayed struct {
 	Method string
 	Host   string
 	Why    string // in words
-	Err    error  // what went wrong, if something did; LogValue describes it
+	Err    error  `json:"-"` // what went wrong, if something did; LogValue describes it
 }
 
 // Level is Warn.
 func (e RequestNotReplayed) Level() slog.Level { return slog.LevelWarn }
+
+// Format prints the message and what LogValue says, whatever the verb.
+func (e RequestNotReplayed) Format(f fmt.State, _ rune) { format(f, e) }
 
 // Message implements [Event].
 func (e RequestNotReplayed) Message() string { return "token rejected, and the request not replayed" }

@@ -31,6 +31,9 @@ func (s *Source) evict(rejected *Token) Event {
 	if h == nil || rejected == nil || h.token.AccessToken != rejected.AccessToken {
 		return nil
 	}
+	if end := h.token.Expiry; !end.IsZero() && !now.Before(end) {
+		return nil // nobody gets it any more, and a request under way brings another one
+	}
 	if now.Before(s.brakeUntil) {
 		return EvictionPaused{Source: s.opts.Name, Until: s.brakeUntil}
 	}

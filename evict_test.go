@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -265,5 +266,104 @@ func TestForgetWhileSaving(t *testing.T) {
 		if got := fmt.Sprint(saved); got != "[token-1 token-3]" {
 			t.Errorf("saved %v, want token-1, which was under way, and token-3", got)
 		}
+	})
+}
+
+func TestEvictBrakeResetsByALifeUnrejected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: 4 * time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		for range 600 { // a bad ten minutes
+			evict(t, src, current(t, src))
+			pass(time.Second)
+		}
+		pass(4 * time.Hour) // then a token that lived its life
+		current(t, src)
+		n := e.count()
+		evict(t, src, current(t, src))
+		current(t, src)
+		pass(time.Second)
+		evict(t, src, current(t, src))
+		current(t, src)
+		if got := e.count() - n; got != 2 {
+			t.Errorf("%d evictions a second apart were heeded, want 2: the brake is back at its beginning", got)
+		}
+	})
+}
+
+func TestEvictInitialIsNotBraked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Initial: &bearer.Token{AccessToken: "saved"}})
+		evict(t, src, current(t, src)) // nobody knows how long it has lived
+		evict(t, src, current(t, src))
+		wantAccess(t, src, "token-2")
+	})
+}
+
+func TestEvictOfATokenThatHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Its late rejection must not detach the request that replaces it.
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		old := current(t, src)
+		pass(time.Hour)
+		e.took = 2 * time.Second
+		var wg sync.WaitGroup
+		wg.Go(func() { wantAccess(t, src, "token-2") })
+		synctest.Wait()
+		evict(t, src, old)
+		wantAccess(t, src, "token-2")
+		wg.Wait()
+		e.wantCount(t, 2)
+	})
+}
+
+func TestEvictReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		var seen events
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Observer: seen.observe})
+		evict(t, src, current(t, src))
+		current(t, src)
+		pass(58 * time.Minute)
+		current(t, src)
+		synctest.Wait()
+		pass(time.Hour)
+		current(t, src)
+		var reasons []bearer.Reason
+		for _, ev := range eventsOf[bearer.TokenIssued](&seen) {
+			reasons = append(reasons, ev.Reason)
+		}
+		if got := fmt.Sprint(reasons); got != "[missing evicted aging expired]" {
+			t.Errorf("the reasons were %v", got)
+		}
+	})
+}
+
+// An invalid_grant that comes when another request has already brought a token
+// must not put a guest in a customer's place.
+func TestRefreshRefusedTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int32
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{
+			FetchTimeout: time.Second,
+			Initial:      &bearer.Token{RefreshToken: "r0"},
+			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
+				if n.Add(1) == 1 {
+					pass(1500 * time.Millisecond) // past its time limit, which it ignores
+					return &bearer.Token{AccessToken: "a1", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
+				}
+				pass(900 * time.Millisecond)
+				return nil, answered(400, "invalid_grant") // r0 is spent
+			},
+		})
+		if _, err := access(t, src); err == nil {
+			t.Fatal("no error after the time limit")
+		}
+		pass(100 * time.Millisecond)
+		wantAccess(t, src, "a1")
+		e.wantCount(t, 0)
 	})
 }

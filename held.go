@@ -112,6 +112,9 @@ func (h *held) again(again *held, now time.Time) *held {
 		next.token = new(*again.token)
 		next.token.Expiry = h.token.Expiry
 	}
+	if !again.endAt.IsZero() && again.endAt.Before(next.endAt) {
+		next.endAt, next.token = again.endAt, again.token
+	}
 	if !again.askAt.IsZero() {
 		rest := next.endAt.Sub(now)
 		next.askAt = now.Round(0).Add(max(rest/2, wallInterval))

@@ -119,7 +119,7 @@ func TestTransportChainThatCannotBeFollowed(t *testing.T) {
 }
 
 func TestTransportOrigins(t *testing.T) {
-	allowed := []string{"https://api.test", "http://127.0.0.1:8080", "https://*.shop.test", "not an origin", "https://[::1]:99", "https://*.0.0.1"}
+	allowed := []string{"https://api.test", "http://127.0.0.1:8080", "https://*.shop.test", "https://[::1]:99", "https://*.0.0.1"}
 	tests := []struct {
 		url  string
 		want bool
@@ -164,6 +164,27 @@ func TestTransportOrigins(t *testing.T) {
 			}
 			if told := len(eventsOf[bearer.TokenWithheld](&seen)) == 1; told == tt.want {
 				t.Errorf("TokenWithheld told: %v", told)
+			}
+		})
+	}
+}
+
+func TestTransportBadOrigins(t *testing.T) {
+	for _, bad := range []string{"api.test", "", "https://", "//api.test", "https//api.test", "https://%"} {
+		t.Run(bad, func(t *testing.T) {
+			w := &world{}
+			tr := &bearer.Transport{Source: static("T"), Base: w, Origins: []string{bad, "https://good.test"}}
+			body := &oneShot{Reader: strings.NewReader("body")}
+			req, _ := http.NewRequest("POST", "https://api.test/", body)
+			if _, err := tr.RoundTrip(req); err == nil || !strings.Contains(err.Error(), "Origins") || len(w.got) > 0 {
+				t.Errorf("got %v, sent %v; want an error that names Origins, nothing sent", err, w.got)
+			}
+			if n := body.closed.Load(); n != 1 {
+				t.Errorf("the body was closed %d times, want once", n)
+			}
+			req, _ = http.NewRequest("GET", "https://good.test/", nil)
+			if _, err := tr.RoundTrip(req); err != nil {
+				t.Errorf("to an origin that is allowed: %v", err)
 			}
 		})
 	}

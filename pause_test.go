@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -195,6 +196,54 @@ func TestTokenErrorText(t *testing.T) {
 			if !errors.Is(err, tt.err) {
 				t.Errorf("%v does not wrap its cause", err)
 			}
+		})
+	}
+}
+
+func TestPauseOfAnotherKindBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{fail: func(n int) error {
+			if n <= 7 {
+				return answered(503, "")
+			}
+			return answered(429, "")
+		}}
+		src := bearer.NewSource(e.fetch, nil)
+		got := pauses(t, src, e, 9, 10*time.Millisecond)
+		if last := got[len(got)-1]; last > time.Second+10*time.Millisecond {
+			t.Errorf("the pause after the first 429 is %v, want 1s less up to a fifth", last)
+		}
+	})
+}
+
+func TestPauseIsKeptUnderCallers(t *testing.T) {
+	// A failed early refresh and callers who look at the clock at the same time.
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			e := &endpoint{life: 4 * time.Hour}
+			e.fail = func(n int) error {
+				if n == 2 {
+					return answered(429, "", "Retry-After", "300")
+				}
+				return nil
+			}
+			src := bearer.NewSource(e.fetch, &bearer.SourceOptions{RefreshAhead: 14 * time.Minute})
+			wantAccess(t, src, "token-1")
+			pass(4*time.Hour - 10*time.Minute)
+			var wg sync.WaitGroup
+			for range 8 {
+				wg.Go(func() {
+					for range 3 {
+						wantAccess(t, src, "token-1")
+					}
+				})
+			}
+			wg.Wait()
+			for range 4 {
+				pass(time.Minute)
+				wantAccess(t, src, "token-1")
+			}
+			e.wantCount(t, 2)
 		})
 	}
 }

@@ -75,9 +75,18 @@ func (p *peekedBody) Read(b []byte) (int, error) {
 	return p.body.Read(b)
 }
 
-// Close implements [io.Closer].
+// Close implements [io.Closer]. It waits for nobody: where net/http unpacks gzip,
+// closing a body waits for a read of it that waits for the server.
 func (p *peekedBody) Close() error {
 	p.stop.Store(true)
+	if p.done != nil {
+		select {
+		case <-p.done:
+		default:
+			go p.body.Close()
+			return nil
+		}
+	}
 	return p.body.Close()
 }
 

@@ -2,10 +2,10 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,15 +21,17 @@ type SourceOptions struct {
 	// its refresh token.
 	Initial *Token
 
-	// Refresh gets a new token by means of the old one, which it must not
-	// modify; a refresh token that the new one lacks is carried over (RFC 6749
-	// §6). If it fails with invalid_grant the old token is given up and the
-	// TokenFunc is asked. If nil, the TokenFunc is asked always.
+	// Refresh gets a new token by means of the old one's refresh token; it must
+	// not modify the old one. A refresh token that the new one lacks is carried
+	// over (RFC 6749 §6). The TokenFunc is asked instead if Refresh is nil, if the
+	// old token has no refresh token, or if Refresh fails with invalid_grant, upon
+	// which the old token is given up.
 	Refresh func(ctx context.Context, old *Token) (*Token, error)
 
 	// OnChange saves each new token, before it is handed out, within 5 seconds.
 	// Calls do not overlap. If it fails the token is served all the same, and
 	// saved at a later use, at most once a second. It must not modify the token.
+	// One that is under way when Forget is called may end after it.
 	OnChange func(ctx context.Context, t *Token) error
 
 	// RefreshAhead is how long before its expiry a token begins to age, and is
@@ -75,7 +77,7 @@ func (o *SourceOptions) withDefaults() SourceOptions {
 // When no token can be had, those who wait get the same *[TokenError], and so do
 // those who come in the pause that follows: from 100 ms up to 5 s, or from 1 s
 // up to a minute if the failure looks permanent or the endpoint answered 429, or
-// what its Retry-After says (at most an hour).
+// what its Retry-After says (at most an hour, and up to a tenth more).
 type Source struct {
 	fetch  TokenFunc
 	opts   SourceOptions
@@ -90,7 +92,8 @@ type Source struct {
 	last       *Token     // what Refresh begins from; an eviction leaves it
 	refreshing bool       // the request under way spends what is in last
 	evicted    bool       // there is no token because it was evicted
-	failures   int        // requests that failed in a row, with no token to hand out
+	failures   int        // requests that failed in a row, with no token to hand out,
+	failing    backoff    // all in a way that calls for this
 	pause      *TokenError
 	brakes     int // evictions in a row, each soon after the token was issued
 	brakeUntil time.Time
@@ -149,7 +152,7 @@ func (s *Source) look(ctx context.Context) (*Token, error) {
 		// Whoever puts the question off is the one to ask it.
 		next = h.postponed(now, s.opts.FetchTimeout)
 	}
-	if s.cur.CompareAndSwap(h, next.looked(now, time.Since(s.base))) {
+	if s.cur.CompareAndSwap(h, next.looked(now, now.Sub(s.base))) {
 		switch {
 		case aging:
 			s.flight.begin(ctx, s.opts.FetchTimeout, func(ctx context.Context) (*Token, error) { return s.request(ctx, h) })
@@ -170,7 +173,7 @@ func (s *Source) wait(ctx context.Context, seen *held) (*Token, error) {
 			return nil, err
 		}
 		t, err := s.flight.do(ctx, s.opts.FetchTimeout, func(ctx context.Context) (*Token, error) { return s.request(ctx, seen) })
-		if !errors.Is(err, errDetached) {
+		if err != errDetached {
 			return t, err
 		}
 	}
@@ -207,20 +210,40 @@ func (s *Source) request(ctx context.Context, seen *held) (*Token, error) {
 	s.mu.Lock()
 	s.round++
 	r := round{number: s.round, start: start, old: s.last, reason: s.reason(serving)}
-	s.refreshing = s.opts.Refresh != nil && s.last != nil
+	s.refreshing = s.canRefresh(s.last)
 	s.mu.Unlock()
 
-	t, err := contain(ctx, func(ctx context.Context) (*Token, error) {
+	// The time limit is that of the request. Once it has brought a token, or if it
+	// does so when nobody waits any more, that is saved and kept.
+	obtained := make(chan struct{})
+	done := contain(ctx, func(ctx context.Context) (*Token, error) {
 		t, err := s.obtain(ctx, r)
 		if err != nil {
 			return nil, err
 		}
+		close(obtained)
 		return s.settle(ctx, r, t)
 	})
-	if err != nil && !errors.Is(err, errDetached) {
-		return nil, s.failed(ctx, r, err)
+	res := result{err: errNoAnswer}
+	select {
+	case res = <-done:
+	case <-ctx.Done():
+		select {
+		case res = <-done:
+		case <-obtained:
+			res = <-done
+		default:
+		}
 	}
-	return t, err
+	if res.err != nil && res.err != errDetached {
+		return nil, s.failed(ctx, r, res.err)
+	}
+	return res.token, res.err
+}
+
+// canRefresh reports whether t is good for Refresh.
+func (s *Source) canRefresh(t *Token) bool {
+	return s.opts.Refresh != nil && t != nil && t.RefreshToken != ""
 }
 
 // round is one token request.
@@ -246,17 +269,19 @@ func (s *Source) reason(serving bool) Reason {
 
 // obtain asks Refresh, or the TokenFunc.
 func (s *Source) obtain(ctx context.Context, r round) (*Token, error) {
-	if s.opts.Refresh != nil && r.old != nil {
+	if s.canRefresh(r.old) {
 		t, err := s.opts.Refresh(ctx, r.old)
 		switch {
 		case isInvalidGrant(err):
-			s.giveUp(r)
+			if !s.giveUp(r) {
+				return nil, errDetached
+			}
 		case err != nil:
 			return nil, err
 		case t == nil || t.AccessToken == "":
 			return nil, errEmptyToken
 		default:
-			t = new(*t)
+			t = received(t, r.start)
 			if t.RefreshToken == "" {
 				t.RefreshToken = r.old.RefreshToken
 			}
@@ -270,24 +295,43 @@ func (s *Source) obtain(ctx context.Context, r round) (*Token, error) {
 	if t == nil || t.AccessToken == "" {
 		return nil, errEmptyToken
 	}
-	return new(*t), nil
+	return received(t, r.start), nil
 }
 
-// giveUp forgets the token that Refresh began from: it is good for nothing.
-func (s *Source) giveUp(r round) {
+// received returns a copy of a token, with an Expiry if its answer has told one.
+func received(t *Token, requested time.Time) *Token {
+	t = new(*t)
+	if t.Expiry.IsZero() && t.ExpiresIn > 0 {
+		const century = 100 * 365 * 24 * 3600
+		t.Expiry = requested.Round(0).Add(time.Duration(min(t.ExpiresIn, century)) * time.Second)
+	}
+	return t
+}
+
+// giveUp forgets the token that Refresh began from: it is good for nothing. It is
+// false if another one has come meanwhile.
+func (s *Source) giveUp(r round) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.last == r.old {
-		s.last, s.refreshing = nil, false
+	if s.last != r.old {
+		return false
 	}
+	s.last, s.refreshing = nil, false
+	return true
 }
 
 // settle saves and keeps a token that was obtained, unless it comes too late.
 func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) {
+	alive := newHeld(t, time.Now(), s.opts.RefreshAhead) != nil
+	s.mu.Lock()
+	if r.number > s.floor {
+		s.last = t // what it was got with is spent, whatever becomes of saving it
+	}
+	s.mu.Unlock()
 	unsaved := false
 	if s.opts.OnChange != nil && !s.holds(t) {
 		err := s.save(ctx, r, t)
-		if errors.Is(err, errDetached) {
+		if err == errDetached {
 			return nil, err
 		}
 		unsaved = err != nil
@@ -295,14 +339,14 @@ func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) 
 
 	now := time.Now()
 	s.mu.Lock()
-	if r.number <= s.floor {
+	h := newHeld(t, now, s.opts.RefreshAhead)
+	if r.number <= s.floor || alive && (h == nil || h.expired(now)) { // or its life went by meanwhile
 		s.mu.Unlock()
 		return nil, errDetached
 	}
 	s.floor, s.refreshing, s.evicted = r.number, false, false
 	s.failures, s.pause = 0, nil
 	old := s.cur.Load()
-	h := newHeld(t, now, s.opts.RefreshAhead)
 	same := old != nil && old.token.AccessToken == t.AccessToken
 	switch {
 	case h == nil || usedOnce(t):
@@ -312,6 +356,9 @@ func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) 
 		h.unsaved = h.unsaved || unsaved
 	default:
 		h.issued, h.unsaved = now, unsaved
+		if old != nil && !old.issued.IsZero() && now.Sub(old.issued) >= brakeReset {
+			s.brakes = 0
+		}
 	}
 	if h != nil || old != nil && old.expired(now) {
 		s.cur.Store(h)
@@ -345,13 +392,9 @@ func usedOnce(t *Token) bool {
 	if !t.Expiry.IsZero() {
 		return false
 	}
-	switch v := t.Extra("expires_in").(type) {
-	case float64:
-		return v <= 0
-	case int64:
-		return v <= 0
-	}
-	return t.ExpiresIn < 0
+	text := fmt.Sprint(t.Extra("expires_in")) // a number or a string, depending on the answer
+	seconds, err := strconv.ParseFloat(text, 64)
+	return err == nil && seconds <= 0 || t.ExpiresIn < 0
 }
 
 // failed opens the pause after a request that failed, and returns the error for
@@ -368,25 +411,30 @@ func (s *Source) failed(ctx context.Context, r round, cause error) error {
 	h := s.cur.Load()
 	serving := h != nil && !h.expired(now)
 	var pause time.Duration
-	switch {
-	case serving:
+	if serving {
 		pause = aheadPause.after(h.failures + 1)
-	case f.permanent || f.limited:
+	} else {
+		kind := transientPause
+		if f.permanent || f.limited {
+			kind = permanentPause
+		}
+		if s.failing != kind {
+			s.failing, s.failures = kind, 0
+		}
 		s.failures++
-		pause = permanentPause.after(s.failures)
-	default:
-		s.failures++
-		pause = transientPause.after(s.failures)
+		pause = kind.after(s.failures)
 	}
 	pause = jitter(pause, 0.2)
 	if f.retryAfter > 0 {
 		pause = max(pause, f.retryAfter+jitter(f.retryAfter/10, 1))
 	}
 	err := &TokenError{Err: cause, NextTry: now.Add(pause)}
-	if serving {
+	for ; serving && h != nil; h = s.cur.Load() { // somebody may be looking at the clock
 		next := h.postponed(now, pause)
 		next.failures++
-		s.cur.CompareAndSwap(h, next)
+		if s.cur.CompareAndSwap(h, next) {
+			break
+		}
 	}
 	if !serving || f.limited {
 		s.pause = err

@@ -2,6 +2,7 @@ package bearer_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -346,6 +347,10 @@ func TestSourceUsedOnce(t *testing.T) {
 	}{
 		{"expires_in 0", extra(0.0), true},
 		{"expires_in negative", extra(-5.0), true},
+		{"expires_in 0 in a string", extra("0"), true},
+		{"expires_in 0 as an integer", extra(0), true},
+		{"expires_in 0 as a json.Number", extra(json.Number("0")), true},
+		{"ExpiresIn negative", &bearer.Token{AccessToken: "once", ExpiresIn: -1}, true},
 		{"expires_in absent", &bearer.Token{AccessToken: "kept"}, false},
 		{"expires_in not a number", extra("soon"), false},
 		{"an expiry that has passed", &bearer.Token{AccessToken: "once", Expiry: time.Now().Add(-time.Hour)}, true},
@@ -615,4 +620,136 @@ func TestNewSourceWithoutFunc(t *testing.T) {
 		}
 	}()
 	bearer.NewSource(nil, nil)
+}
+
+func TestSourceSavingHasATimeOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The request takes nearly all of its time, saving most of its own.
+		spent := map[string]int{}
+		n := 0
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			FetchTimeout: 10 * time.Second,
+			Initial:      &bearer.Token{RefreshToken: "r0"},
+			Refresh: func(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
+				spent[old.RefreshToken]++
+				n++
+				pass(9 * time.Second)
+				return &bearer.Token{AccessToken: fmt.Sprintf("a%d", n), RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
+			},
+			OnChange: func(context.Context, *bearer.Token) error { pass(4 * time.Second); return nil },
+		})
+		for range 3 {
+			if _, err := access(t, src); err != nil {
+				t.Errorf("TokenContext: %v", err)
+			}
+			pass(time.Hour)
+		}
+		if got := fmt.Sprint(spent); got != "map[r0:1 r1:1 r2:1]" {
+			t.Errorf("spent %v, want each refresh token once", got)
+		}
+	})
+}
+
+func TestSourceWithoutRefreshTokenAsksTheTokenFunc(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour} // whose tokens have no refresh token
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) {
+			t.Error("Refresh was called without a refresh token")
+			return nil, errDown
+		}})
+		for i := range 3 {
+			wantAccess(t, src, fmt.Sprintf("token-%d", i+1))
+			pass(time.Hour)
+		}
+	})
+}
+
+func TestSourceSameTokenEndsSooner(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The server says of the running token that it ends in a minute.
+		start := time.Now()
+		n := 0
+		src := bearer.NewSource(func(context.Context) (*bearer.Token, error) {
+			n++
+			switch n {
+			case 1:
+				return &bearer.Token{AccessToken: "a", Expiry: start.Add(time.Hour)}, nil
+			case 2:
+				return &bearer.Token{AccessToken: "a", Expiry: start.Add(57 * time.Minute)}, nil
+			}
+			return &bearer.Token{AccessToken: "b", Expiry: start.Add(2 * time.Hour)}, nil
+		}, nil)
+		wantAccess(t, src, "a")
+		pass(56*time.Minute + 30*time.Second)
+		wantAccess(t, src, "a") // and asks
+		synctest.Wait()
+		pass(31 * time.Second)
+		wantAccess(t, src, "b")
+	})
+}
+
+func TestSourceSameTokenKeepsARotatedRefreshToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var spent, saved []string
+		n := 0
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			Initial: &bearer.Token{AccessToken: "a", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
+			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
+				n++
+				spent = append(spent, old.RefreshToken)
+				return &bearer.Token{AccessToken: "a", RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
+			},
+			OnChange: func(_ context.Context, tok *bearer.Token) error {
+				saved = append(saved, tok.RefreshToken)
+				return nil
+			},
+		})
+		end := time.Now().Add(time.Hour)
+		pass(57 * time.Minute)
+		wantAccess(t, src, "a") // and refreshes, for the same access token
+		synctest.Wait()
+		tok := current(t, src)
+		if tok.RefreshToken != "r1" || !tok.Expiry.Equal(end) {
+			t.Errorf("holds %s until %v, want r1 until the end known before", tok.RefreshToken, tok.Expiry)
+		}
+		pass(2 * time.Minute)
+		wantAccess(t, src, "a")
+		synctest.Wait()
+		if fmt.Sprint(spent) != "[r0 r1]" || fmt.Sprint(saved) != "[r1 r2]" {
+			t.Errorf("spent %v and saved %v, want r0, r1 and r1, r2", spent, saved)
+		}
+	})
+}
+
+func TestSourceExpiresInWithoutExpiry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{}
+		src := bearer.NewSource(func(ctx context.Context) (*bearer.Token, error) {
+			tok, err := e.fetch(ctx)
+			tok.ExpiresIn = 3600 // as JSON has it, and as it stays if only that was decoded
+			return tok, err
+		}, nil)
+		tok := current(t, src)
+		if want := time.Now().Add(time.Hour); !tok.Expiry.Equal(want) {
+			t.Errorf("the token expires at %v, want %v", tok.Expiry, want)
+		}
+		pass(time.Hour)
+		wantAccess(t, src, "token-2")
+	})
+}
+
+func TestSourceLifeGoesByWhileSaving(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: 2 * time.Second}
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{OnChange: func(context.Context, *bearer.Token) error {
+			if e.count() == 1 {
+				pass(3 * time.Second)
+			}
+			return nil
+		}})
+		tok := current(t, src)
+		if !tok.Expiry.After(time.Now()) {
+			t.Error("an expired token was handed out")
+		}
+	})
 }

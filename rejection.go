@@ -23,7 +23,9 @@ import (
 // Bearer challenge with another error, nor one of another scheme alone, nor a
 // JSON body with another code. A new token would not help there.
 //
-// It reads the body only if the challenge does not decide.
+// It reads the body only if the challenge does not decide. Transport sees to it
+// that this takes no longer than a second and that the caller still gets it; who
+// calls TokenRejected with an answer of net/http has to see to that.
 func TokenRejected(resp *http.Response) bool {
 	if resp.StatusCode != http.StatusUnauthorized {
 		return false

@@ -37,6 +37,7 @@ func TestTokenRejected(t *testing.T) {
 		{"the error of another scheme", 401, []string{`DPoP error="invalid_token"`}, "", "", false},
 		{"a realm alone", 401, []string{`Bearer realm="api"`}, "", "", true},
 		{"a realm alone, and the body", 401, []string{`Bearer realm="api"`}, api, `{"errors":[{"code":"UNAUTHORIZED"}]}`, false},
+		{"the first error counts", 401, []string{`Bearer error="insufficient_scope", error="invalid_token"`}, "", "", false},
 		{"no challenge can be read", 401, []string{`"`}, "", "", true},
 
 		{"Commerce Layer, token", 401, nil, api, `{"errors":[{"title":"Invalid token","code":"INVALID_TOKEN","status":"401"}]}`, true},
@@ -101,6 +102,13 @@ func TestTokenRejectedWithoutBody(t *testing.T) {
 	resp := &http.Response{StatusCode: 401, Header: http.Header{"Content-Type": {"application/json"}}}
 	if !bearer.TokenRejected(resp) {
 		t.Error("a 401 that says nothing is not taken for a rejection")
+	}
+}
+
+func TestChallengesOfAnySize(t *testing.T) {
+	// Quadratic work would take minutes.
+	for _, s := range []string{"a ", "a=", `a="`, ",", "a/", "a b=c "} {
+		bearer.ParseChallenges([]string{strings.Repeat(s, 1<<20)})
 	}
 }
 

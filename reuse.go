@@ -10,8 +10,12 @@ import "context"
 // [ContextTokenSource] already is returned as it is.
 //
 // src may keep tokens itself, as those of package oauth2 do. It then gives the
-// same token back until that has expired, and after an eviction too.
+// same token back until that has expired, and after an eviction too. A nil src
+// panics.
 func ReuseTokenSource(t *Token, src TokenSource) TokenSource {
+	if src == nil {
+		panic("bearer: ReuseTokenSource needs a TokenSource")
+	}
 	if own, ok := src.(ContextTokenSource); ok {
 		if t == nil {
 			return own

@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -60,11 +59,13 @@ func (s *Source) saveAgain(ctx context.Context, t *Token) {
 func (s *Source) saved(ctx context.Context, write func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), saveTimeout)
 	defer cancel()
-	_, err := contain(ctx, func(ctx context.Context) (*Token, error) { return nil, write(ctx) })
-	if errors.Is(err, errNoAnswer) {
-		err = errNotSaved
+	var err error = errNotSaved
+	select {
+	case r := <-contain(ctx, func(ctx context.Context) (*Token, error) { return nil, write(ctx) }):
+		err = r.err
+	case <-ctx.Done():
 	}
-	if err != nil && !errors.Is(err, errDetached) {
+	if err != nil && err != errDetached {
 		s.opts.Observer(ctx, SaveFailed{Source: s.opts.Name, Err: err})
 	}
 	return err

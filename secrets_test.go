@@ -3,6 +3,7 @@ package bearer_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -36,6 +37,10 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+type valueError struct{ Secret string }
+
+func (e valueError) Error() string { return e.Secret }
+
 // No secret in any log line, event or error, whatever goes wrong, nor in any of
 // our values however it is printed.
 func TestNoSecretGetsOut(t *testing.T) {
@@ -49,6 +54,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 		},
 		"wrapped":    func(int) (*bearer.Token, error) { return nil, wrapped },
 		"panic":      func(int) (*bearer.Token, error) { panic(secret) },
+		"by value":   func(int) (*bearer.Token, error) { return nil, valueError{secret} },
 		"error":      func(int) (*bearer.Token, error) { panic(wrapped) },
 		"bad header": func(int) (*bearer.Token, error) { return &bearer.Token{AccessToken: secret + "\n"}, nil },
 		"good": func(n int) (*bearer.Token, error) {
@@ -66,13 +72,16 @@ func TestNoSecretGetsOut(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var out lockedBuffer
 				print := func(v any) {
-					fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n", v, v, v, v)
+					fmt.Fprintf(&out, "%v\n%+v\n%#v\n%s\n%q\n%d\n%x\n", v, v, v, v, v, v, v)
 					slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "v", v)
 					slog.New(slog.NewTextHandler(&out, nil)).Info("value", "v", v)
 				}
 				log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 				look := func(_ context.Context, e bearer.Event) {
 					log.Info(e.Message(), "event", e)
+					print(e)
+					j, _ := json.Marshal(e)
+					out.Write(j)
 				}
 				n := 0
 				src := bearer.NewSource(func(context.Context) (*bearer.Token, error) { n++; return fetch(n) }, &bearer.SourceOptions{
@@ -92,6 +101,8 @@ func TestNoSecretGetsOut(t *testing.T) {
 						resp, err := tr.RoundTrip(req)
 						if err != nil {
 							print(err)
+							j, _ := json.Marshal(err)
+							out.Write(j)
 							for e := err; e != nil; e = errors.Unwrap(e) {
 								if te, ok := e.(*bearer.TokenError); ok {
 									fmt.Fprintln(&out, te.Error())

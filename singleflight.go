@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"runtime"
 	"runtime/debug"
 	"time"
@@ -47,14 +48,16 @@ func (f *flight) begin(ctx context.Context, limit time.Duration, call func(conte
 // caller begins another one.
 func (f *flight) detach() { f.group.Forget("") }
 
+// result is what a contained function returned.
+type result struct {
+	token *Token
+	err   error
+}
+
 // contain runs a function of the application's on a goroutine of its own, so
 // that neither its panic nor its runtime.Goexit gets further than an error, and
-// so that one that ignores the end of ctx keeps nobody waiting.
-func contain(ctx context.Context, fn func(context.Context) (*Token, error)) (*Token, error) {
-	type result struct {
-		token *Token
-		err   error
-	}
+// so that one that ignores the end of ctx need keep nobody waiting.
+func contain(ctx context.Context, fn func(context.Context) (*Token, error)) <-chan result {
 	done := make(chan result, 1)
 	go func() {
 		r := result{err: errGoexit}
@@ -66,12 +69,7 @@ func contain(ctx context.Context, fn func(context.Context) (*Token, error)) (*To
 		}()
 		r.token, r.err = fn(ctx)
 	}()
-	select {
-	case r := <-done:
-		return r.token, r.err
-	case <-ctx.Done():
-		return nil, errNoAnswer
-	}
+	return done
 }
 
 var (
@@ -82,7 +80,7 @@ var (
 // PanicError is a panic in a function of the application's, such as a
 // [TokenFunc], returned as an error to all who waited for its result.
 type PanicError struct {
-	Value any    // what the function panicked with
+	Value any    `json:"-"` // what the function panicked with
 	Stack []byte // where, as debug.Stack formats it
 }
 
@@ -96,6 +94,9 @@ func (e *PanicError) text() string {
 	}
 	return fmt.Sprintf("panic with a value of type %T", e.Value)
 }
+
+// Format prints what Error returns, whatever the verb.
+func (e *PanicError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
 
 // Unwrap returns the value that the function panicked with, if it is an error.
 func (e *PanicError) Unwrap() error {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"golang.org/x/oauth2"
 )
 
 func TestFlightLeaderCanceled(t *testing.T) {
@@ -267,5 +268,34 @@ func TestSourceEmptyToken(t *testing.T) {
 		if _, err := src.TokenContext(t.Context()); err == nil || !strings.Contains(err.Error(), "no access token") {
 			t.Errorf("token %v: got error %v, want one that says so", tok, err)
 		}
+	}
+}
+
+// nilPointer is an error value as a careless TokenFunc returns it.
+type nilPointer struct{ err error }
+
+func (e *nilPointer) Error() string { return e.err.Error() }
+func (e *nilPointer) Unwrap() error { return e.err }
+
+type panicsInAs struct{ error }
+
+func (panicsInAs) As(any) bool { panic("s3cr3t") }
+
+func TestFlightErrorsThatPanic(t *testing.T) {
+	var answer *oauth2.RetrieveError
+	var pointer *nilPointer
+	for name, err := range map[string]error{"nil RetrieveError": answer, "nil pointer that unwraps": pointer, "As": panicsInAs{errDown}} {
+		t.Run(name, func(t *testing.T) {
+			for _, opts := range []*bearer.SourceOptions{nil, {
+				Initial: &bearer.Token{RefreshToken: "r"},
+				Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) { return nil, err },
+			}} {
+				src := bearer.NewSource(failFetch(err), opts)
+				_, got := src.TokenContext(t.Context())
+				if got == nil || !strings.Contains(got.Error(), "no token") || strings.Contains(got.Error(), "s3cr3t") {
+					t.Errorf("got %v, want a *TokenError without the panic's value", got)
+				}
+			}
+		})
 	}
 }

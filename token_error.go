@@ -2,6 +2,8 @@ package bearer
 
 import (
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -16,7 +18,7 @@ import (
 // answered. The text of a cause may hold secrets, so Error describes it in words
 // of its own.
 type TokenError struct {
-	Err     error     // the cause
+	Err     error     `json:"-"` // the cause
 	NextTry time.Time // no request is made before; zero if the next call makes one
 }
 
@@ -27,6 +29,9 @@ func (e *TokenError) Error() string {
 	}
 	return text
 }
+
+// Format prints what Error returns, whatever the verb.
+func (e *TokenError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
 
 // Unwrap returns the cause.
 func (e *TokenError) Unwrap() error { return e.Err }
@@ -39,11 +44,11 @@ type failure struct {
 }
 
 func classify(err error, now time.Time) failure {
-	e, ok := errors.AsType[*oauth2.RetrieveError](err)
-	if !ok {
-		return failure{}
-	}
 	var f failure
+	e := retrieveError(err)
+	if e == nil {
+		return f
+	}
 	switch e.ErrorCode {
 	case "invalid_client", "invalid_grant", "unauthorized_client", "invalid_scope",
 		"invalid_request", "unsupported_grant_type", "access_denied":
@@ -66,6 +71,18 @@ func classify(err error, now time.Time) failure {
 // isInvalidGrant reports whether the server said that what Refresh spent is
 // worth nothing any more (RFC 6749 §5.2).
 func isInvalidGrant(err error) bool {
-	e, ok := errors.AsType[*oauth2.RetrieveError](err)
-	return ok && e.ErrorCode == "invalid_grant"
+	e := retrieveError(err)
+	return e != nil && e.ErrorCode == "invalid_grant"
+}
+
+// retrieveError is the answer of the token endpoint in err's chain, nil if there
+// is none. A foreign error may be a nil pointer, or panic when it is looked into.
+func retrieveError(err error) (found *oauth2.RetrieveError) {
+	defer func() {
+		if recover() != nil {
+			found = nil
+		}
+	}()
+	found, _ = errors.AsType[*oauth2.RetrieveError](err)
+	return found
 }

@@ -34,7 +34,8 @@ type Transport struct {
 
 	// Origins, if not empty, are the only ones that get the token, such as
 	// "https://api.example.com". "https://*.example.com" stands for all hosts
-	// below example.com. Requests to others carry none.
+	// below example.com. Requests to others carry none. An entry that is not an
+	// origin is an error of each request that no other entry allows.
 	Origins []string
 
 	// Rejected reports whether an answer with status 4xx says that the token is
@@ -69,10 +70,12 @@ func NewClient(src TokenSource, base http.RoundTripper) *http.Client {
 }
 
 var (
-	errNoSource  = &safeError{"Transport's Source is nil", nil}
-	errNoTLS     = &safeError{"the token is not sent over plain http, since Transport's RequireTLS is set", nil}
-	errBadHeader = &safeError{"the token, or its type, has characters that no header may have", nil}
-	errNoToken   = &safeError{"Transport's Source returned an empty token", nil}
+	errNoSource   = &safeError{"Transport's Source is nil", nil}
+	errNoURL      = &safeError{"the request has no URL", nil}
+	errBadOrigins = &safeError{`Transport's Origins has an entry that is not an origin: want "https://host"`, nil}
+	errNoTLS      = &safeError{"the token is not sent over plain http, since Transport's RequireTLS is set", nil}
+	errBadHeader  = &safeError{"the token, or its type, has characters that no header may have", nil}
+	errNoToken    = &safeError{"Transport's Source returned an empty token", nil}
 )
 
 // RoundTrip implements [http.RoundTripper]. It does not modify req.
@@ -80,24 +83,44 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if t.KeepAuthorization && req.Header["Authorization"] != nil {
 		return t.base().RoundTrip(req)
 	}
+	if req.URL == nil {
+		return nil, refuse(req, errNoURL)
+	}
 	if req.Response != nil || len(t.Origins) > 0 {
-		if why := t.withhold(req); why != "" {
+		why, err := t.withhold(req)
+		if err != nil {
+			return nil, refuse(req, err)
+		}
+		if why != "" {
 			observe(t.Logger, t.Observer)(req.Context(), TokenWithheld{Host: req.URL.Host, Why: why})
 			return t.send(req, req.Body, nil)
 		}
 	}
 	token, c, err := t.credentials(req)
 	if err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
-		return nil, err
+		return nil, refuse(req, err)
 	}
 	resp, err := t.send(req, req.Body, c.header)
-	if err != nil || resp.StatusCode/100 != 4 {
+	if err != nil || resp == nil || resp.StatusCode/100 != 4 {
 		return resp, err
 	}
 	return t.answered(req, resp, token)
+}
+
+// refuse ends a request that is not sent.
+func refuse(req *http.Request, err error) error {
+	if req.Body != nil {
+		req.Body.Close()
+	}
+	return err
+}
+
+// CloseIdleConnections closes those of Base, for http.Client's method of that
+// name.
+func (t *Transport) CloseIdleConnections() {
+	if base, ok := t.base().(interface{ CloseIdleConnections() }); ok {
+		base.CloseIdleConnections()
+	}
 }
 
 // answered deals with a 4xx.
@@ -116,8 +139,13 @@ func (t *Transport) answered(req *http.Request, resp *http.Response, token *Toke
 			return giveUp("the token could not be evicted", err)
 		}
 	}
-	if req.Body != nil && req.Body != http.NoBody && req.GetBody == nil {
+	hasBody := req.Body != nil && req.Body != http.NoBody
+	if hasBody && req.GetBody == nil {
 		return giveUp("its body cannot be had again: it has no GetBody", nil)
+	}
+	// The token request may need the connection that the answer is on.
+	if p, ok := resp.Body.(*peekedBody); ok && p.done == nil {
+		p.peek(drainTime)
 	}
 	again, c, err := t.credentials(req)
 	if err != nil {
@@ -127,15 +155,17 @@ func (t *Transport) answered(req *http.Request, resp *http.Response, token *Toke
 		return giveUp("there is no other token yet", nil)
 	}
 	body := req.Body
-	if req.GetBody != nil {
+	if hasBody {
 		if body, err = req.GetBody(); err != nil {
 			return giveUp("its body cannot be had again: GetBody failed", err)
 		}
 	}
-	discard(resp)
+	if resp.Body != nil {
+		resp.Body.Close()
+	}
 	second, err := t.send(req, body, c.header)
 	replayed := RequestReplayed{Method: req.Method, Host: req.URL.Host}
-	if err == nil {
+	if second != nil {
 		replayed.Status = second.StatusCode
 	}
 	told(ctx, replayed)
@@ -159,17 +189,6 @@ func (t *Transport) rejects(resp *http.Response) bool {
 		resp.Body, shown.Body = p, &peek{p: p, limit: peekTime}
 	}
 	return rejected(&shown)
-}
-
-// discard ends a response that nobody will read, so that its connection can be
-// used again if little is left of it.
-func discard(resp *http.Response) {
-	if p, ok := resp.Body.(*peekedBody); ok {
-		p.peek(drainTime)
-	}
-	if resp.Body != nil {
-		resp.Body.Close()
-	}
 }
 
 const (

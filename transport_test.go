@@ -672,3 +672,189 @@ func TestTransportErrorIsTheBases(t *testing.T) {
 		t.Errorf("got %v, want that of the base as it is", err)
 	}
 }
+
+// stalledGzip answers bad tokens with the head of a gzip body and then nothing.
+func stalledGzip(header http.Header) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Authorization") == "Bearer token-2" {
+			io.WriteString(w, "hello")
+			return
+		}
+		w.Header().Set("Content-Encoding", "gzip")
+		for k, v := range header {
+			w.Header()[k] = v
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+	}
+}
+
+// net/http's reader of gzip holds a lock while it waits for the server, which its
+// Close wants too. (If this breaks, the test hangs.)
+func TestTransportStalledGzip(t *testing.T) {
+	t.Run("closed by the caller", func(t *testing.T) {
+		srv := httptest.NewServer(stalledGzip(http.Header{"Content-Type": {"application/json"}}))
+		defer srv.Close()
+		defer srv.CloseClientConnections()
+		resp, err := bearer.NewClient(static("abc"), &http.Transport{}).Get(srv.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+	})
+	t.Run("replayed", func(t *testing.T) {
+		srv := httptest.NewServer(stalledGzip(http.Header{"Www-Authenticate": {`Bearer error="invalid_token"`}}))
+		defer srv.Close()
+		defer srv.CloseClientConnections()
+		resp, err := bearer.NewClient(bearer.NewSource((&endpoint{}).fetch, nil), &http.Transport{}).Get(srv.URL)
+		want(t, resp, err, 200, "hello")
+	})
+}
+
+// The token request must not wait for the connection that the 401 is on.
+func TestTransportSharesOneConnectionWithTheEndpoint(t *testing.T) {
+	for _, kind := range []string{"text/plain", "application/json"} {
+		mux := http.NewServeMux()
+		mux.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) {})
+		mux.HandleFunc("/api", func(w http.ResponseWriter, r *http.Request) {
+			if r.Header.Get("Authorization") != "Bearer token-2" {
+				w.Header().Set("Content-Type", kind)
+				w.WriteHeader(http.StatusUnauthorized)
+			}
+			io.WriteString(w, strings.Repeat("x", 10000))
+		})
+		srv := httptest.NewServer(mux)
+		base := &http.Transport{MaxConnsPerHost: 1}
+		n := 0
+		src := bearer.NewSource(func(ctx context.Context) (*bearer.Token, error) {
+			n++
+			req, _ := http.NewRequestWithContext(ctx, "POST", srv.URL+"/token", nil)
+			resp, err := base.RoundTrip(req)
+			if err != nil {
+				return nil, err
+			}
+			resp.Body.Close()
+			return &bearer.Token{AccessToken: fmt.Sprintf("token-%d", n)}, nil
+		}, nil)
+		resp, err := bearer.NewClient(src, base).Get(srv.URL + "/api")
+		want(t, resp, err, 200, strings.Repeat("x", 10000))
+		base.CloseIdleConnections()
+		srv.Close()
+	}
+}
+
+func TestTransportOddRequestsAndBases(t *testing.T) {
+	var sent []string
+	answers := []*http.Response{}
+	base := roundTripFunc(func(r *http.Request) (*http.Response, error) {
+		body := "none"
+		if r.Body != nil {
+			b, _ := io.ReadAll(r.Body)
+			r.Body.Close()
+			body = string(b)
+		}
+		sent = append(sent, body)
+		if len(answers) == 0 {
+			return nil, nil
+		}
+		resp := answers[0]
+		answers = answers[1:]
+		return resp, nil
+	})
+	tr := &bearer.Transport{Source: &changing{}, Base: base, RequireTLS: true}
+
+	// A base that breaks its contract, as it would without us.
+	req, _ := http.NewRequest("GET", "https://api.test/", nil)
+	if resp, err := tr.RoundTrip(req); resp != nil || err != nil {
+		t.Errorf("got %v, %v; want what the base returned: nothing", resp, err)
+	}
+	if _, err := tr.RoundTrip(&http.Request{Method: "GET"}); err == nil {
+		t.Error("a request without URL: no error")
+	}
+	// A GetBody that is left from another life does not give a body to a GET.
+	sent = nil
+	answers = []*http.Response{{StatusCode: 401, Header: http.Header{}}, {StatusCode: 200, Header: http.Header{}, Body: http.NoBody}}
+	req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(strings.NewReader("left over")), nil }
+	if resp, err := tr.RoundTrip(req); err != nil || resp.StatusCode != 200 {
+		t.Errorf("got %v, %v", resp, err)
+	}
+	if got := fmt.Sprint(sent); got != "[none none]" {
+		t.Errorf("sent the bodies %v, want none", got)
+	}
+	// A GetBody that fails: the answer as it came.
+	sent = nil
+	answers = []*http.Response{{StatusCode: 401, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("no good"))}}
+	req, _ = http.NewRequest("POST", "https://api.test/", strings.NewReader("body"))
+	req.GetBody = func() (io.ReadCloser, error) { return nil, errDown }
+	resp, err := tr.RoundTrip(req)
+	want(t, resp, err, 401, "no good")
+	if got := fmt.Sprint(sent); got != "[body]" {
+		t.Errorf("sent the bodies %v, want one", got)
+	}
+}
+
+func TestTransportFirstAnswerIsClosed(t *testing.T) {
+	for _, body := range []string{"no good", strings.Repeat("x", 1<<20)} {
+		first := &oneShot{Reader: strings.NewReader(body)}
+		answers := []*http.Response{{StatusCode: 401, Header: http.Header{}, Body: first}, {StatusCode: 200, Body: http.NoBody}}
+		tr := &bearer.Transport{Source: &changing{}, Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+			resp := answers[0]
+			answers = answers[1:]
+			return resp, nil
+		})}
+		req, _ := http.NewRequest("GET", "https://api.test/", nil)
+		resp, err := tr.RoundTrip(req)
+		want(t, resp, err, 200, "")
+		if n := first.closed.Load(); n != 1 {
+			t.Errorf("a first answer of %d bytes was closed %d times, want once", len(body), n)
+		}
+	}
+}
+
+func TestTransportPeeksAtMost64KiB(t *testing.T) {
+	body := &countingReader{strings.NewReader(`{"pad":"` + strings.Repeat("x", 1<<20) + `"}`), new(atomic.Int32)}
+	tr := &bearer.Transport{Source: static("abc"), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: 401, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body)}, nil
+	})}
+	req, _ := http.NewRequest("GET", "https://api.test/", nil)
+	resp, err := tr.RoundTrip(req)
+	if n := body.n.Load(); err != nil || n != 64<<10 {
+		t.Errorf("%d bytes were read before the caller read any, %v; want 64 KiB", n, err)
+	}
+	if _, got := read(t, resp, err); len(got) != 1<<20+len(`{"pad":""}`) {
+		t.Errorf("the caller got %d bytes, want all", len(got))
+	}
+}
+
+func TestTransportTokenTypeIsPartOfTheHeader(t *testing.T) {
+	a := &api{}
+	srv := httptest.NewServer(a)
+	defer srv.Close()
+	src := &mutable{&bearer.Token{AccessToken: "abc", TokenType: "bearer"}}
+	tr := &bearer.Transport{Source: src}
+	for _, kind := range []string{"bearer", "mac", "BEARER", "Custom"} {
+		src.t.TokenType = kind
+		resp, err := (&http.Client{Transport: tr}).Get(srv.URL)
+		want(t, resp, err, 200, "hello")
+	}
+	a.wantSeen(t, "Bearer abc", "MAC abc", "Bearer abc", "Custom abc")
+}
+
+type mutable struct{ t *bearer.Token }
+
+func (m *mutable) Token() (*bearer.Token, error) { return m.t, nil }
+
+func TestTransportClosesIdleConnections(t *testing.T) {
+	closed := 0
+	client := bearer.NewClient(static("abc"), closer{func() { closed++ }})
+	client.CloseIdleConnections()
+	if closed != 1 {
+		t.Errorf("those of Base were closed %d times, want once", closed)
+	}
+}
+
+type closer struct{ close func() }
+
+func (c closer) RoundTrip(*http.Request) (*http.Response, error) { return nil, errDown }
+func (c closer) CloseIdleConnections()                           { c.close() }
