@@ -68,7 +68,7 @@ func (s *Source) Forget() *Token {
 		t = h.token // also one that Refresh has given up
 	}
 	s.cur.Store(nil)
-	s.last, s.evicted, s.refreshing = nil, false, false
+	s.last, s.evicted = nil, false
 	s.failures, s.pause = 0, nil
 	s.floor = s.round
 	s.flight.detach()

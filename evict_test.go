@@ -294,10 +294,18 @@ func TestEvictBrakeResetsByALifeUnrejected(t *testing.T) {
 func TestEvictInitialIsNotBraked(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{life: time.Hour}
-		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Initial: &bearer.Token{AccessToken: "saved"}})
+		var seen events
+		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{Initial: &bearer.Token{AccessToken: "saved"}, Observer: seen.observe})
 		evict(t, src, current(t, src)) // nobody knows how long it has lived
-		evict(t, src, current(t, src))
+		tok := current(t, src)
+		pass(time.Second)
+		evict(t, src, tok)
 		wantAccess(t, src, "token-2")
+		for i, ev := range eventsOf[bearer.TokenEvicted](&seen) {
+			if want := time.Duration(i) * time.Second; ev.Age != want {
+				t.Errorf("token %d was evicted at the age of %v, want %v", i, ev.Age, want)
+			}
+		}
 	})
 }
 
@@ -365,5 +373,68 @@ func TestRefreshRefusedTooLate(t *testing.T) {
 		pass(100 * time.Millisecond)
 		wantAccess(t, src, "a1")
 		e.wantCount(t, 0)
+	})
+}
+
+// While a late token is being saved, what it was got with is spent already.
+func TestRefreshWhileALateOneIsSaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // guards spent
+		var spent []string
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			FetchTimeout: time.Second,
+			Initial:      &bearer.Token{RefreshToken: "r0"},
+			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
+				mu.Lock()
+				spent = append(spent, old.RefreshToken)
+				n := len(spent)
+				mu.Unlock()
+				if n == 1 {
+					pass(1500 * time.Millisecond) // past its time limit, which it ignores
+				}
+				return &bearer.Token{AccessToken: fmt.Sprintf("a%d", n), RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
+			},
+			OnChange: func(_ context.Context, tok *bearer.Token) error {
+				if tok.RefreshToken == "r1" {
+					pass(3 * time.Second)
+				}
+				return nil
+			},
+		})
+		if _, err := access(t, src); err == nil {
+			t.Fatal("no error after the time limit")
+		}
+		pass(time.Second)
+		wantAccess(t, src, "a2")
+		pass(10 * time.Second)
+		wantAccess(t, src, "a2")
+		if got := fmt.Sprint(spent); got != "[r0 r1]" {
+			t.Errorf("spent %v, want r0 and r1", got)
+		}
+	})
+}
+
+func TestEvictLeavesALateRefreshAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Nobody waits for it any more, but it has spent the refresh token.
+		var n atomic.Int32
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			FetchTimeout: time.Second,
+			Initial:      &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
+			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
+				if n.Add(1) > 1 {
+					t.Errorf("%s was spent again", old.RefreshToken)
+				}
+				pass(10 * time.Second) // past its time limit, which it ignores
+				return &bearer.Token{AccessToken: "a1", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
+			},
+		})
+		pass(58 * time.Minute)
+		old := current(t, src) // refreshes, in vain at first
+		pass(9999 * time.Millisecond)
+		evict(t, src, old)
+		pass(time.Millisecond)
+		synctest.Wait()
+		wantAccess(t, src, "a1")
 	})
 }

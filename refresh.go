@@ -90,7 +90,7 @@ type Source struct {
 	round      uint64     // the number of the latest request
 	floor      uint64     // results of this and earlier requests come too late
 	last       *Token     // what Refresh begins from; an eviction leaves it
-	refreshing bool       // the request under way spends what is in last
+	refreshing bool       // the latest request has spent what was in last
 	evicted    bool       // there is no token because it was evicted
 	failures   int        // requests that failed in a row, with no token to hand out,
 	failing    backoff    // all in a way that calls for this
@@ -344,7 +344,7 @@ func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) 
 		s.mu.Unlock()
 		return nil, errDetached
 	}
-	s.floor, s.refreshing, s.evicted = r.number, false, false
+	s.floor, s.evicted = r.number, false
 	s.failures, s.pause = 0, nil
 	old := s.cur.Load()
 	same := old != nil && old.token.AccessToken == t.AccessToken
@@ -407,7 +407,6 @@ func (s *Source) failed(ctx context.Context, r round, cause error) error {
 		s.mu.Unlock()
 		return errDetached
 	}
-	s.refreshing = false
 	h := s.cur.Load()
 	serving := h != nil && !h.expired(now)
 	var pause time.Duration

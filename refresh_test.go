@@ -753,3 +753,71 @@ func TestSourceLifeGoesByWhileSaving(t *testing.T) {
 		}
 	})
 }
+
+func TestSourceSavesARotatedRefreshTokenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var saved []string
+		down := true
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			Initial: &bearer.Token{AccessToken: "a", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
+			Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) {
+				return &bearer.Token{AccessToken: "a", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
+			},
+			OnChange: func(_ context.Context, tok *bearer.Token) error {
+				if down {
+					return errDown
+				}
+				saved = append(saved, tok.RefreshToken)
+				return nil
+			},
+		})
+		pass(57 * time.Minute)
+		current(t, src)
+		synctest.Wait()
+		down = false
+		current(t, src)
+		synctest.Wait()
+		if got := fmt.Sprint(saved); got != "[r1]" {
+			t.Errorf("saved %v, want r1, at the next use", saved)
+		}
+	})
+}
+
+func TestSourceUselessRefreshLeavesTheOldToken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// The answer to an early refresh has expired when it comes.
+		e := &endpoint{life: time.Hour}
+		src := bearer.NewSource(e.fetch, nil)
+		wantAccess(t, src, "token-1")
+		e.life = -time.Second
+		pass(58 * time.Minute)
+		wantAccess(t, src, "token-1")
+		synctest.Wait()
+		e.wantCount(t, 2)
+		wantAccess(t, src, "token-1")
+	})
+}
+
+func TestSourceCopiesWhatItGets(t *testing.T) {
+	tok := &bearer.Token{AccessToken: "abc"}
+	src := bearer.NewSource(func(context.Context) (*bearer.Token, error) { return tok, nil }, nil)
+	wantAccess(t, src, "abc")
+	tok.AccessToken = "changed"
+	wantAccess(t, src, "abc")
+}
+
+func TestReuseTokenSourceStartsWithTheToken(t *testing.T) {
+	own := bearer.NewSource((&endpoint{}).fetch, nil)
+	for name, src := range map[string]bearer.TokenSource{"ours": own, "theirs": static("other")} {
+		got, err := bearer.ReuseTokenSource(&bearer.Token{AccessToken: "saved"}, src).Token()
+		if err != nil || got.AccessToken != "saved" {
+			t.Errorf("%s: got %v, %v; want the saved token", name, got, err)
+		}
+	}
+	defer func() {
+		if recover() == nil {
+			t.Error("ReuseTokenSource(nil, nil) did not panic")
+		}
+	}()
+	bearer.ReuseTokenSource(nil, nil)
+}
