@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -116,37 +115,6 @@ func TestEvictTakesWaitersAlong(t *testing.T) {
 	})
 }
 
-func TestEvictLeavesARefreshAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// A refresh under way has spent the refresh token: another one would look
-		// like theft (RFC 9700 §4.14.2).
-		spent := map[string]int{}
-		n := 0
-		src := bearer.NewSource((&endpoint{}).fetch, &bearer.SourceOptions{
-			Initial: &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
-			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
-				n++
-				spent[old.RefreshToken]++
-				pass(10 * time.Second)
-				return &bearer.Token{AccessToken: fmt.Sprintf("a%d", n), RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
-			},
-		})
-		pass(58 * time.Minute)
-		old := current(t, src)
-		pass(time.Second)
-		evict(t, src, old)
-		wantAccess(t, src, "a1")
-		evict(t, src, &bearer.Token{AccessToken: "a1"}) // the record with its refresh token stays
-		wantAccess(t, src, "a2")
-		synctest.Wait()
-		for rt, times := range spent {
-			if times != 1 {
-				t.Errorf("%s was spent %d times", rt, times)
-			}
-		}
-	})
-}
-
 func TestEvictBrake(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// An API that rejects everything.
@@ -184,88 +152,6 @@ func TestEvictBrake(t *testing.T) {
 		pass(time.Second)
 		evict(t, src, current(t, src))
 		wantAccess(t, src, fmt.Sprintf("token-%d", n+3))
-	})
-}
-
-func TestForget(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{life: time.Hour}
-		src := bearer.NewSource(e.fetch, nil)
-		if tok := src.Forget(); tok != nil {
-			t.Errorf("Forget returned %v, want nil: nothing was held", tok.AccessToken)
-		}
-		for i := range 5 { // no brake
-			wantAccess(t, src, fmt.Sprintf("token-%d", i+1))
-			if tok := src.Forget(); tok == nil || tok.AccessToken != fmt.Sprintf("token-%d", i+1) {
-				t.Errorf("Forget returned %v, want token-%d", tok, i+1)
-			}
-		}
-		// A request under way does not bring back what was forgotten.
-		e.took = time.Second
-		var wg sync.WaitGroup
-		wg.Go(func() { wantAccess(t, src, "token-7") })
-		synctest.Wait()
-		src.Forget()
-		wg.Wait()
-		wantAccess(t, src, "token-7")
-	})
-}
-
-func TestForgetReturnsWhatServes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// The refresh token is dead, the access token still good.
-		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
-			Initial: &bearer.Token{AccessToken: "a0", RefreshToken: "dead", Expiry: time.Now().Add(time.Hour)},
-			Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) {
-				return nil, answered(400, "invalid_grant")
-			},
-		})
-		pass(58 * time.Minute)
-		wantAccess(t, src, "a0")
-		synctest.Wait()
-		wantAccess(t, src, "a0")
-		if tok := src.Forget(); tok == nil || tok.AccessToken != "a0" {
-			t.Errorf("Forget returned %v, want a0, to be revoked", tok)
-		}
-	})
-}
-
-func TestForgetEndsAPause(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{fail: func(n int) error {
-			if n == 1 {
-				return answered(401, "invalid_client")
-			}
-			return nil
-		}}
-		src := bearer.NewSource(e.fetch, nil)
-		access(t, src)
-		src.Forget()
-		wantAccess(t, src, "token-2")
-	})
-}
-
-func TestForgetWhileSaving(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// Three requests follow each other while the first one's token is being
-		// saved. The second one's is forgotten by the time it could be.
-		e := &endpoint{life: time.Hour}
-		var saved []string
-		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{OnChange: func(_ context.Context, tok *bearer.Token) error {
-			pass(2 * time.Second)
-			saved = append(saved, tok.AccessToken)
-			return nil
-		}})
-		var wg sync.WaitGroup
-		for range 3 {
-			src.Forget()
-			wg.Go(func() { wantAccess(t, src, "token-3") })
-			synctest.Wait()
-		}
-		wg.Wait()
-		if got := fmt.Sprint(saved); got != "[token-1 token-3]" {
-			t.Errorf("saved %v, want token-1, which was under way, and token-3", got)
-		}
 	})
 }
 
@@ -346,95 +232,5 @@ func TestEvictReason(t *testing.T) {
 		if got := fmt.Sprint(reasons); got != "[missing evicted aging expired]" {
 			t.Errorf("the reasons were %v", got)
 		}
-	})
-}
-
-// An invalid_grant that comes when another request has already brought a token
-// must not put a guest in a customer's place.
-func TestRefreshRefusedTooLate(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var n atomic.Int32
-		e := &endpoint{life: time.Hour}
-		src := bearer.NewSource(e.fetch, &bearer.SourceOptions{
-			FetchTimeout: time.Second,
-			Initial:      &bearer.Token{RefreshToken: "r0"},
-			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
-				if n.Add(1) == 1 {
-					pass(1500 * time.Millisecond) // past its time limit, which it ignores
-					return &bearer.Token{AccessToken: "a1", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
-				}
-				pass(900 * time.Millisecond)
-				return nil, answered(400, "invalid_grant") // r0 is spent
-			},
-		})
-		if _, err := access(t, src); err == nil {
-			t.Fatal("no error after the time limit")
-		}
-		pass(100 * time.Millisecond)
-		wantAccess(t, src, "a1")
-		e.wantCount(t, 0)
-	})
-}
-
-// While a late token is being saved, what it was got with is spent already.
-func TestRefreshWhileALateOneIsSaved(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var mu sync.Mutex // guards spent
-		var spent []string
-		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
-			FetchTimeout: time.Second,
-			Initial:      &bearer.Token{RefreshToken: "r0"},
-			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
-				mu.Lock()
-				spent = append(spent, old.RefreshToken)
-				n := len(spent)
-				mu.Unlock()
-				if n == 1 {
-					pass(1500 * time.Millisecond) // past its time limit, which it ignores
-				}
-				return &bearer.Token{AccessToken: fmt.Sprintf("a%d", n), RefreshToken: fmt.Sprintf("r%d", n), Expiry: time.Now().Add(time.Hour)}, nil
-			},
-			OnChange: func(_ context.Context, tok *bearer.Token) error {
-				if tok.RefreshToken == "r1" {
-					pass(3 * time.Second)
-				}
-				return nil
-			},
-		})
-		if _, err := access(t, src); err == nil {
-			t.Fatal("no error after the time limit")
-		}
-		pass(time.Second)
-		wantAccess(t, src, "a2")
-		pass(10 * time.Second)
-		wantAccess(t, src, "a2")
-		if got := fmt.Sprint(spent); got != "[r0 r1]" {
-			t.Errorf("spent %v, want r0 and r1", got)
-		}
-	})
-}
-
-func TestEvictLeavesALateRefreshAlone(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		// Nobody waits for it any more, but it has spent the refresh token.
-		var n atomic.Int32
-		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
-			FetchTimeout: time.Second,
-			Initial:      &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: time.Now().Add(time.Hour)},
-			Refresh: func(_ context.Context, old *bearer.Token) (*bearer.Token, error) {
-				if n.Add(1) > 1 {
-					t.Errorf("%s was spent again", old.RefreshToken)
-				}
-				pass(10 * time.Second) // past its time limit, which it ignores
-				return &bearer.Token{AccessToken: "a1", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
-			},
-		})
-		pass(58 * time.Minute)
-		old := current(t, src) // refreshes, in vain at first
-		pass(9999 * time.Millisecond)
-		evict(t, src, old)
-		pass(time.Millisecond)
-		synctest.Wait()
-		wantAccess(t, src, "a1")
 	})
 }

@@ -51,7 +51,7 @@ func TestCodeIsBound(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			bubble(t, opts, func(t *testing.T, k *kit) {
 				c := code(t, k)
-				time.Sleep(tt.after)
+				pass(tt.after)
 				a := k.ask(exchange(c).with(tt.change))
 				if tt.title == "" {
 					equal(t, "status", a.status, 200)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
 )
@@ -245,3 +246,6 @@ func tokenRequest(k *kit, f fields) *http.Request {
 	body, _ := json.Marshal(f)
 	return k.request("POST", k.server.TokenURL(), string(body), "Content-Type", "application/json")
 }
+
+// pass lets time pass in a synctest bubble, where it does so at once.
+func pass(d time.Duration) { <-time.After(d) }

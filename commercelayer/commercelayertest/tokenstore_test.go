@@ -12,13 +12,13 @@ import (
 func TestSameTokenUntilItsLast15Minutes(t *testing.T) {
 	bubble(t, nil, func(t *testing.T, k *kit) {
 		first := k.token(guest)
-		time.Sleep(4*time.Hour - 15*time.Minute - time.Second)
+		pass(4*time.Hour - 15*time.Minute - time.Second)
 		same := k.token(guest)
 		equal(t, "same token with 15 minutes and a second left", same.Access, first.Access)
 		equal(t, "its created_at", same.Created, first.Created)
 		equal(t, "its expires_in", same.Life, int64(15*60+1))
 
-		time.Sleep(time.Second)
+		pass(time.Second)
 		fresh := k.token(guest)
 		if fresh.Access == first.Access {
 			t.Error("the same token was given again with 15 minutes left")
@@ -29,11 +29,11 @@ func TestSameTokenUntilItsLast15Minutes(t *testing.T) {
 		}
 		equal(t, "the new one again", k.token(guest).Access, fresh.Access)
 
-		time.Sleep(15*time.Minute - time.Second)
+		pass(15*time.Minute - time.Second)
 		if !k.good(first.Access) {
 			t.Error("the old token ended before its time")
 		}
-		time.Sleep(time.Second)
+		pass(time.Second)
 		equal(t, "the old token at its exp", string(k.api(first.Access, "skus").body), invalidToken)
 		equal(t, "tokens issued", k.server.Counts().Issued, 2)
 		equal(t, "same again", k.server.Counts().SameAgain, 2)
@@ -121,9 +121,9 @@ func TestExpiryOfEachKind(t *testing.T) {
 			bubble(t, opts, func(t *testing.T, k *kit) {
 				token := k.token(tt.request)
 				equal(t, "expires_in", time.Duration(token.Life)*time.Second, tt.life)
-				time.Sleep(tt.life - time.Second)
+				pass(tt.life - time.Second)
 				equal(t, "good a second before its end", k.good(token.Access), true)
-				time.Sleep(time.Second)
+				pass(time.Second)
 				equal(t, "good at its end", k.good(token.Access), false)
 			})
 		})
@@ -166,7 +166,7 @@ func TestExpiredTokensAreForgotten(t *testing.T) {
 			if last, err = k.server.Issue("sc", &clt.IssueOptions{Scope: clt.MarketScope}); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(2 * time.Second)
+			pass(2 * time.Second)
 		}
 		if n := k.server.Held(); n > 150 {
 			t.Errorf("%d tokens held, want fewer than were issued", n)
