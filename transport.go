@@ -242,7 +242,9 @@ func (t *Transport) credentials(req *http.Request) (*Token, *credentials, error)
 	}
 	var token *Token
 	var err error
-	if src, ok := t.Source.(ContextTokenSource); ok {
+	if src, ok := t.Source.(*Source); ok { // the next one does too, but has to look it up
+		token, err = src.TokenContext(req.Context())
+	} else if src, ok := t.Source.(ContextTokenSource); ok {
 		token, err = src.TokenContext(req.Context())
 	} else {
 		token, err = t.Source.Token()
