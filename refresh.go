@@ -24,7 +24,9 @@ type SourceOptions struct {
 	// not modify the old one. A refresh token that the new one lacks is carried
 	// over (RFC 6749 §6). The TokenFunc is asked instead if Refresh is nil, if the
 	// old token has no refresh token, or if Refresh fails with invalid_grant, upon
-	// which the old token is given up.
+	// which the old token is given up. An error with a method Spent() bool that
+	// returns true says that the refresh token may have been used: it is then not
+	// sent again while the old access token serves.
 	Refresh func(ctx context.Context, old *Token) (*Token, error)
 
 	// OnChange saves each new token, before it is handed out, within 5 seconds.

@@ -215,6 +215,7 @@ func usedOnce(t *Token) bool {
 func (s *Source) failed(ctx context.Context, r round, cause error) error {
 	now := time.Now()
 	f := classify(cause, now)
+	spentIt := s.canRefresh(r.old) && spent(cause)
 	s.mu.Lock()
 	if r.number <= s.floor {
 		s.mu.Unlock()
@@ -244,6 +245,9 @@ func (s *Source) failed(ctx context.Context, r round, cause error) error {
 	for ; serving && h != nil; h = s.cur.Load() { // somebody may be looking at the clock
 		next := h.postponed(now, pause)
 		next.failures++
+		if spentIt {
+			next.askAt = time.Time{}
+		}
 		if s.cur.CompareAndSwap(h, next) {
 			break
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http/httptrace"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,4 +132,51 @@ func TestSourceCopiesWhatItGets(t *testing.T) {
 	wantAccess(t, src, "abc")
 	tok.AccessToken = "changed"
 	wantAccess(t, src, "abc")
+}
+
+// lostAnswer is the error of a refresh whose answer did not arrive.
+type lostAnswer struct{ error }
+
+func (lostAnswer) Spent() bool { return true }
+
+func TestSourceRefreshTokenThatMayBeSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var tries []time.Duration
+		start := time.Now()
+		end := start.Add(time.Hour)
+		src := bearer.NewSource(failFetch(errDown), &bearer.SourceOptions{
+			Initial: &bearer.Token{AccessToken: "a0", RefreshToken: "r0", Expiry: end},
+			Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) {
+				tries = append(tries, time.Since(start))
+				if len(tries) == 1 {
+					return nil, lostAnswer{errDown}
+				}
+				return &bearer.Token{AccessToken: "a1", RefreshToken: "r1", Expiry: time.Now().Add(time.Hour)}, nil
+			},
+		})
+		for time.Since(start) < time.Hour {
+			want := "a0"
+			if time.Until(end) <= 10*time.Second { // it is spent once more when nothing is left to lose
+				want = "a1"
+			}
+			wantAccess(t, src, want)
+			synctest.Wait()
+			pass(time.Second)
+		}
+		if len(tries) != 2 || tries[1] != time.Hour-10*time.Second {
+			t.Errorf("the refresh token was sent at %v, want once early and once when the old token ended", tries)
+		}
+	})
+}
+
+func TestSourceRequestHasNoTrace(t *testing.T) {
+	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{})
+	var trace *httptrace.ClientTrace
+	src := bearer.NewSource(func(ctx context.Context) (*bearer.Token, error) {
+		trace = httptrace.ContextClientTrace(ctx)
+		return &bearer.Token{AccessToken: "abc"}, nil
+	}, nil)
+	if _, err := src.TokenContext(ctx); err != nil || trace != nil {
+		t.Errorf("the token request has the caller's trace, %v", err)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/bearerkit/bearer/internal/untraced"
 	"golang.org/x/sync/singleflight"
 )
 
@@ -34,11 +35,11 @@ func (f *flight) do(ctx context.Context, limit time.Duration, call func(context.
 	}
 }
 
-// begin is do for those who do not wait. The call has the values of ctx, but
-// limit is all that ends it.
+// begin is do for those who do not wait. The call has the values of ctx, less its
+// httptrace hooks, which belong to another request; limit is all that ends it.
 func (f *flight) begin(ctx context.Context, limit time.Duration, call func(context.Context) (*Token, error)) <-chan singleflight.Result {
 	return f.group.DoChan("", func() (any, error) {
-		detached, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit)
+		detached, cancel := context.WithTimeout(untraced.Context(context.WithoutCancel(ctx)), limit)
 		defer cancel()
 		return call(detached)
 	})

@@ -33,7 +33,7 @@ type Evicter interface {
 }
 
 // TokenFunc requests one new token. It must honor ctx, which carries the values
-// of the request that needed the token first (those of tracing, for example, and
-// the hooks of net/http/httptrace), but not its cancellation.
+// of the request that needed the token first, but not its cancellation, nor its
+// hooks of net/http/httptrace.
 // The method clientcredentials.Config.Token is a TokenFunc.
 type TokenFunc func(ctx context.Context) (*Token, error)

@@ -86,3 +86,14 @@ func retrieveError(err error) (found *oauth2.RetrieveError) {
 	found, _ = errors.AsType[*oauth2.RetrieveError](err)
 	return found
 }
+
+// spent reports whether err says of itself that the server may have acted.
+func spent(err error) (yes bool) {
+	defer func() { // as in retrieveError
+		if recover() != nil {
+			yes = false
+		}
+	}()
+	var e interface{ Spent() bool }
+	return errors.As(err, &e) && e.Spent()
+}
