@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"strings"
 	"syscall"
 
@@ -35,7 +36,7 @@ func describe(err error) (text string) {
 	}
 	defer func() { // a foreign error may be a nil pointer, or panic when it is looked into
 		if recover() != nil {
-			text = fmt.Sprintf("an error of type %T", err)
+			text = undescribed(err)
 		}
 	}()
 	var own slog.LogValuer
@@ -66,25 +67,43 @@ func describe(err error) (text string) {
 	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return "the connection was closed"
 	}
-	return fmt.Sprintf("an error of type %T", err)
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || errors.Is(err, http.ErrSchemeMismatch) {
+		return "the server does not speak TLS: is it http, not https?"
+	}
+	return undescribed(err)
+}
+
+// undescribed names an error and says where its text is.
+func undescribed(err error) string {
+	return fmt.Sprintf("an error of type %T, whose text may hold secrets and is not shown here (see its Unwrap)", err)
 }
 
 // describeAnswer describes what a token endpoint answered, and what to do.
 func describeAnswer(e *oauth2.RetrieveError) string {
-	text := "the token endpoint's answer is not usable"
+	text, status := "the token endpoint's answer is not usable", 0
 	if e.Response != nil {
-		text = fmt.Sprintf("the token endpoint answered %d", e.Response.StatusCode)
+		status = e.Response.StatusCode
+		text = fmt.Sprintf("the token endpoint answered %d", status)
+		if r := e.Response.Request; r != nil && r.URL != nil {
+			text = fmt.Sprintf("the token endpoint at %s answered %d", r.URL.Host, status)
+		}
 	}
 	if printableCode(e.ErrorCode) {
 		text += " " + e.ErrorCode
 	}
-	switch e.ErrorCode {
-	case "invalid_client", "unauthorized_client":
+	switch {
+	case e.ErrorCode == "invalid_client" || e.ErrorCode == "unauthorized_client":
 		text += "; check the client id, its secret and its grants"
-	case "invalid_grant":
+	case e.ErrorCode == "invalid_grant":
 		text += "; sign in again"
-	case "invalid_scope":
+	case e.ErrorCode == "invalid_scope":
 		text += "; check the scope"
+	case status == http.StatusTooManyRequests:
+		text += "; keep tokens and ask less often"
+	case status == http.StatusNotFound || status == http.StatusMethodNotAllowed || status/100 == 3:
+		text += "; check its address"
+	case status/100 == 4:
+		text += "; check the client id, its secret and the scope"
 	}
 	return text
 }

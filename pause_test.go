@@ -3,13 +3,20 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"golang.org/x/oauth2"
 )
 
 // pauses calls src every tick until it has made n requests, and returns the time
@@ -169,6 +176,11 @@ func TestPauseOf429OutlivesTheToken(t *testing.T) {
 	})
 }
 
+// ownWords is an error that says what may be logged of it.
+type ownWords struct{ error }
+
+func (ownWords) LogValue() slog.Value { return slog.StringValue("in its own words") }
+
 func TestTokenErrorText(t *testing.T) {
 	tests := []struct {
 		name string
@@ -177,8 +189,15 @@ func TestTokenErrorText(t *testing.T) {
 	}{
 		{"invalid_client", answered(401, "invalid_client"), []string{"401 invalid_client", "check the client id"}},
 		{"invalid_grant", answered(400, "invalid_grant"), []string{"sign in again"}},
-		{"an echoed code", answered(400, "s3cr3t code"), []string{"answered 400;"}},
-		{"unknown", errDown, []string{"*errors.errorString"}},
+		{"an echoed code", answered(400, "s3cr3t code"), []string{"answered 400; check"}},
+		{"a status alone", answered(404, ""), []string{"answered 404; check its address"}},
+		{"where from", &oauth2.RetrieveError{Response: &http.Response{StatusCode: 401, Request: httptest.NewRequest("POST", "https://auth.test/s3cr3t", nil)}},
+			[]string{"the token endpoint at auth.test answered 401; check the client id, its secret"}},
+		{"not TLS", &url.Error{Op: "Post", URL: "s3cr3t", Err: http.ErrSchemeMismatch}, []string{"does not speak TLS"}},
+		{"refused", &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, []string{"connection refused"}},
+		{"no such host", &url.Error{Op: "Post", URL: "s3cr3t", Err: &net.DNSError{Err: "s3cr3t"}}, []string{"host's name was not found"}},
+		{"described by itself", ownWords{errDown}, []string{"no token: in its own words;"}},
+		{"unknown", errDown, []string{"*errors.errorString, whose text may hold secrets"}},
 		{"time-out", context.DeadlineExceeded, []string{"timed out"}},
 	}
 	for _, tt := range tests {

@@ -25,7 +25,7 @@ type TokenError struct {
 func (e *TokenError) Error() string {
 	text := "bearer: no token: " + describe(e.Err)
 	if !e.NextTry.IsZero() {
-		text += "; the next try is at " + e.NextTry.UTC().Format(time.RFC3339)
+		text += "; the next try is at " + e.NextTry.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 	}
 	return text
 }

@@ -11,7 +11,10 @@ import (
 )
 
 func main() {
-	integration, err := commercelayer.NewIntegration(os.Getenv("COMMERCELAYER_CLIENT_ID"), os.Getenv("COMMERCELAYER_CLIENT_SECRET"), nil)
+	integration, err := commercelayer.NewIntegration(
+		os.Getenv("COMMERCELAYER_CLIENT_ID"),
+		os.Getenv("COMMERCELAYER_CLIENT_SECRET"),
+		&commercelayer.Options{AuthURL: os.Getenv("COMMERCELAYER_AUTH_URL")}) // empty: the public service
 	if err != nil {
 		log.Fatal(err)
 	}
