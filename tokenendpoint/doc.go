@@ -21,7 +21,8 @@
 // revocation, which may be sent twice without harm. Every other grant spends
 // something (a refresh token, a code, an assertion) or signs somebody in, so it
 // is sent again only if the server cannot have acted on it: the connection was
-// never made, or the answer was 429, or 503 with a Retry-After.
+// never made, or the answer was 429. A 5xx or 408 does not say so, not even with
+// a Retry-After: gateways add that by themselves.
 //
 // # Rate limits
 //

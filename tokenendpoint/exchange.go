@@ -207,10 +207,12 @@ func (x *exchange) judge(call, attempt context.Context, resp *http.Response, bod
 	}
 	if e.Status == http.StatusRequestTimeout || e.Status >= 500 {
 		e.transient = e.Status != http.StatusNotImplemented
-		// A gateway answers 503 also for a server that went away in the middle of
-		// its work; only with a Retry-After has somebody decided to turn us down.
-		e.MayHaveActed = e.Status != http.StatusServiceUnavailable || !asked
+		// A gateway answers so also for a server that went away in the middle of its
+		// work, and adds a Retry-After of its own: that header proves nothing.
+		e.MayHaveActed = true
 	}
+	// An error in a success is at odds with itself.
+	e.MayHaveActed = e.MayHaveActed || success
 	return e
 }
 

@@ -18,6 +18,7 @@ func grants() map[string]tokenendpoint.Grant {
 	return map[string]tokenendpoint.Grant{
 		"client_credentials": clientCredentials, "password": password, "refresh_token": refresh,
 		"authorization_code": code, "jwt-bearer": assertion,
+		"unknown": {Type: "urn:example:grant"},
 	}
 }
 
@@ -36,17 +37,20 @@ func TestWhatIsSentAgain(t *testing.T) {
 		{"500", answer(500, ""), true, false, true},
 		{"502", answer(502, ""), true, false, true},
 		{"503", answer(503, ""), true, false, true},
-		{"503 with Retry-After", answer(503, "", "Retry-After", "1"), true, true, false},
+		{"503 with Retry-After", answer(503, "", "Retry-After", "1"), true, false, true},
 		{"504", answer(504, "", "Retry-After", "1"), true, false, true},
 		{"501", answer(501, ""), false, false, true},
 		{"408", answer(408, ""), true, false, true},
+		{"408 with Retry-After", answer(408, "", "Retry-After", "1"), true, false, true},
 		{"429", answer(429, ""), true, true, false},
 		{"429 with Retry-After", answer(429, "", "Retry-After", "1"), true, true, false},
 		{"429 with a long Retry-After", answer(429, "", "Retry-After", "3"), false, false, false},
-		{"503 with a long Retry-After", answer(503, "", "Retry-After", "3"), false, false, false},
+		{"503 with a long Retry-After", answer(503, "", "Retry-After", "3"), false, false, true},
 		{"200 that is HTML", answer(200, "<html>"), true, false, true},
 		{"200 without a token", answer(200, "{}"), true, false, true},
-		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), false, false, false},
+		{"200 with an error", answer(200, `{"error":"invalid_grant"}`), false, false, true},
+		{"200 with an error and a token", answer(200, `{"error":"server_error","access_token":"a","refresh_token":"r"}`), false, false, true},
+		{"200 with a list error and a token", answer(200, `{"errors":[{"title":"deprecated"}],"access_token":"a"}`), false, false, true},
 		{"400", answer(400, `{"error":"invalid_grant"}`), false, false, false},
 		{"401", answer(401, `{"error":"invalid_client"}`), false, false, false},
 		{"302", answer(302, "", "Location", "https://evil.example/"), false, false, false},
