@@ -84,6 +84,11 @@ func (e *Error) text() string {
 	return b.String()
 }
 
+// Spent is MayHaveActed. Package bearer asks an error of SourceOptions.Refresh for
+// it, and then does not send the refresh token again while the old access token
+// serves: a second use may end all that came of the first.
+func (e *Error) Spent() bool { return e.MayHaveActed }
+
 // String is what Error returns.
 func (e *Error) String() string { return e.Error() }
 

@@ -80,6 +80,9 @@ func TestWhatIsSentAgain(t *testing.T) {
 					if errors.As(err, &e) && grant != "client_credentials" && e.MayHaveActed != tt.acted {
 						t.Errorf("MayHaveActed = %v, want %v", e.MayHaveActed, tt.acted)
 					}
+					if e != nil && e.Spent() != e.MayHaveActed {
+						t.Errorf("Spent = %v, want MayHaveActed, %v", e.Spent(), e.MayHaveActed)
+					}
 				})
 			})
 		}
