@@ -73,7 +73,7 @@ func (c *call) token() reply {
 	case grantJWTBearer:
 		return c.jwtBearer(s)
 	}
-	return c.grantToken(s, terms{reuse: true})
+	return c.grantToken(s, terms{grant: c.grant, reuse: true})
 }
 
 // password signs a customer in.
@@ -90,7 +90,7 @@ func (c *call) password(s subject) reply {
 		}.reply(c.place)
 	}
 	s.owner = Owner{"Customer", customer.ID}
-	return c.grantToken(s, terms{reuse: c.s.opts.ReusePasswordToken, withRefresh: true})
+	return c.grantToken(s, terms{grant: c.grant, reuse: c.s.opts.ReusePasswordToken, withRefresh: true})
 }
 
 // jwtBearer gives a token for whom an assertion names.
@@ -103,7 +103,7 @@ func (c *call) jwtBearer(s subject) reply {
 		return errAssertion.reply(c.place)
 	}
 	s.owner, s.custom = a.owner, a.custom
-	return c.grantToken(s, terms{reuse: true, withRefresh: true})
+	return c.grantToken(s, terms{grant: c.grant, reuse: true, withRefresh: true})
 }
 
 // grantToken issues a token and answers with it.

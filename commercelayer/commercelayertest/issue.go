@@ -71,7 +71,7 @@ func (s *Server) Issue(clientID string, opts *IssueOptions) (Issued, error) {
 	token, err := s.tokens.issue(subject{
 		issuer: s.AuthURL(), app: app, scope: scope, owner: o.Owner, custom: o.CustomClaim,
 		confidential: !o.WithoutSecret && app.ClientSecret != "",
-	}, terms{withRefresh: o.Owner.ID != "", life: o.Life, aside: true})
+	}, terms{withRefresh: o.Owner.ID != "", life: o.Life})
 	if err != nil {
 		return Issued{}, errors.New("commercelayertest: Issue: the token could not be signed")
 	}

@@ -50,7 +50,7 @@ type Options struct {
 	// RefreshTokenLife is how long refresh tokens live. Default: 2 weeks.
 	RefreshTokenLife time.Duration
 	// ReusePasswordToken gives a customer who signs in again the token (and
-	// refresh token) that is already running. What the service does, its public
+	// refresh token) that is already running and was not refreshed. What the service does, its public
 	// documentation does not say. Default: each sign-in gets its own.
 	ReusePasswordToken bool
 

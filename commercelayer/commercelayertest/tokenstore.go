@@ -10,6 +10,7 @@ import (
 type accessToken struct {
 	subject
 	text    string
+	key     string // by which it is given again; empty if it is not
 	keyID   string
 	issued  time.Time
 	expires time.Time
@@ -42,7 +43,7 @@ type tokenStore struct {
 	mu      sync.Mutex // guards what follows, and all tokens reached from it
 	access  map[string]*accessToken
 	refresh map[string]*refreshToken
-	current map[string]*accessToken // the newest of each subject, by its key
+	current map[string]*accessToken // the newest that may be given again, by its key
 	sweepAt int                     // number of tokens at which the dead are swept out
 }
 
@@ -56,11 +57,21 @@ func newTokenStore(o *Options, keys *keyring) *tokenStore {
 
 // how a token is asked for.
 type terms struct {
-	reuse       bool    // the running token will do
+	grant       string  // by which it is asked for
+	reuse       bool    // the running token will do, and later this one
 	withRefresh bool    // a refresh token comes with it
 	family      *family // of the sign-in that it continues, or nil
 	life        time.Duration
-	aside       bool // it is not given to others who ask for the same
+}
+
+// keyFor tells apart what may not be given for one another. A refresh token
+// belongs to one sign-in: who comes by another grant must not be able to spend
+// it, or to end it by spending it twice.
+func (how terms) keyFor(s *subject) string {
+	if how.withRefresh {
+		return s.key() + lengthOf(how.grant) + how.grant
+	}
+	return s.key()
 }
 
 // given is a token as it is given out at one moment.
@@ -80,8 +91,9 @@ func (t *tokenStore) issue(s subject, how terms) (given, error) {
 
 func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 	now := time.Now()
-	key := s.key()
+	key := ""
 	if how.reuse {
+		key = how.keyFor(&s)
 		if old := t.current[key]; old != nil && t.reusable(old, how, now) {
 			return given{*old, true, old.expires.Unix() - now.Unix()}, nil
 		}
@@ -92,7 +104,7 @@ func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 	sign := t.keys.current()
 	// A JWT counts in whole seconds, and this server with it.
 	issued := now.Truncate(time.Second)
-	token := &accessToken{subject: s, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
+	token := &accessToken{subject: s, key: key, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
 	text, err := s.mint(t.opts, sign, token.issued, token.expires)
 	if err != nil {
 		return given{}, err
@@ -109,7 +121,7 @@ func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 		t.refresh[token.refresh.text] = token.refresh
 	}
 	t.access[token.text] = token
-	if !how.aside {
+	if how.reuse {
 		t.current[key] = token
 	}
 	t.sweep(now)
@@ -122,7 +134,7 @@ func (t *tokenStore) reusable(old *accessToken, how terms, now time.Time) bool {
 		return false
 	}
 	if how.withRefresh {
-		return old.refresh != nil && !old.refresh.revoked && !old.refresh.spent
+		return old.refresh != nil && !old.refresh.revoked && !old.refresh.spent && now.Before(old.refresh.expires)
 	}
 	return true
 }
@@ -136,8 +148,8 @@ func (t *tokenStore) sweep(now time.Time) {
 	for text, a := range t.access {
 		if !now.Before(a.expires) {
 			delete(t.access, text)
-			if key := a.key(); t.current[key] == a {
-				delete(t.current, key)
+			if t.current[a.key] == a {
+				delete(t.current, a.key)
 			}
 		}
 	}

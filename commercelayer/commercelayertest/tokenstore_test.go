@@ -78,13 +78,81 @@ func TestSameTokenForTheSameRequest(t *testing.T) {
 // A token whose refresh token is spent is not given again with it.
 func TestSpentRefreshTokenIsNotGivenAgain(t *testing.T) {
 	k := newKit(t, &clt.Options{ReusePasswordToken: true})
-	// The secret keeps the successor, which came without, from taking its place.
-	signIn := password.with(fields{"client_secret": clt.SalesChannelSecret})
-	first := k.token(signIn)
-	k.token(refresh.with(fields{"refresh_token": first.Refresh}))
-	second := k.token(signIn)
+	first := k.token(password)
+	successor := k.token(refresh.with(fields{"refresh_token": first.Refresh}))
+	second := k.token(password)
 	if second.Refresh == first.Refresh {
 		t.Error("a spent refresh token was given again")
+	}
+	if second.Refresh == successor.Refresh {
+		t.Error("the refresh token of a session was given to another sign-in")
+	}
+}
+
+// A refresh token belongs to one sign-in: another grant, though it leads to the
+// same subject, does not get it.
+func TestRefreshTokenStaysWithItsGrant(t *testing.T) {
+	webapp := fields{"client_id": clt.WebappID, "client_secret": clt.WebappSecret}
+	channel := fields{"client_id": clt.SalesChannelID, "client_secret": clt.SalesChannelSecret, "scope": clt.MarketScope}
+	user := assertion(`{"owner":{"type":"User","id":"` + clt.UserID + `"}}`)
+	customer := assertion(`{"owner":{"type":"Customer","id":"` + clt.CustomerID + `"}}`)
+	tests := []struct {
+		name   string
+		signIn fields // a nil one exchanges a code
+		bearer fields
+	}{
+		{"authorization code", nil, webapp.with(fields{"grant_type": jwtBearer, "assertion": user})},
+		{"password", password.with(channel), channel.with(fields{"grant_type": jwtBearer, "assertion": customer})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := newKit(t, &clt.Options{ReusePasswordToken: true})
+			signIn := tt.signIn
+			if signIn == nil {
+				code, err := k.server.AuthorizationCode(clt.WebappID, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				signIn = webapp.with(fields{"grant_type": "authorization_code", "code": code, "redirect_uri": clt.WebappRedirectURI})
+			}
+			session, other := k.token(signIn), k.token(tt.bearer)
+			if other.Refresh == session.Refresh || other.Access == session.Access {
+				t.Error("JWT bearer got the tokens of another sign-in")
+			}
+			equal(t, "JWT bearer gets its own again", k.token(tt.bearer).Refresh, other.Refresh)
+			if tt.signIn != nil {
+				equal(t, "the sign-in gets its own again", k.token(tt.signIn).Refresh, session.Refresh)
+			}
+		})
+	}
+}
+
+// An access token is not given again with a refresh token that is of no use.
+func TestDeadRefreshTokenIsNotGivenAgain(t *testing.T) {
+	opts := &clt.Options{Applications: []clt.Application{
+		{Kind: clt.SalesChannel, ClientID: "sc", ClientSecret: "s", TokenLife: 365 * 24 * time.Hour},
+	}}
+	bearer := fields{"grant_type": jwtBearer, "client_id": "sc", "client_secret": "s", "assertion": assertion(`{"custom_claim":{"a":1}}`)}
+	tests := []struct {
+		name string
+		end  func(k *kit, refreshToken string)
+		same bool
+	}{
+		{"alive", func(*kit, string) { pass(14*24*time.Hour - time.Second) }, true},
+		{"expired", func(*kit, string) { pass(14 * 24 * time.Hour) }, false},
+		{"revoked", func(k *kit, token string) { k.server.Revoke(token) }, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, opts, func(t *testing.T, k *kit) {
+				first := k.token(bearer)
+				tt.end(k, first.Refresh)
+				second := k.token(bearer)
+				equal(t, "same refresh token", second.Refresh == first.Refresh, tt.same)
+				equal(t, "same access token", second.Access == first.Access, tt.same)
+				k.token(fields{"grant_type": "refresh_token", "client_id": "sc", "refresh_token": second.Refresh})
+			})
+		})
 	}
 }
 
