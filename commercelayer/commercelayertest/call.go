@@ -3,6 +3,7 @@ package commercelayertest
 import (
 	"bytes"
 	"encoding/json"
+	"io"
 	"maps"
 	"net/http"
 	"strconv"
@@ -24,6 +25,19 @@ type call struct {
 	grant  string   // one of the five, or empty
 	app    *Application
 	entry  Request
+
+	body    []byte // once readBody was called
+	bodyErr error
+	bodyHad bool
+}
+
+// readBody reads the body, as far as it is wanted, the first time it is called.
+func (c *call) readBody() ([]byte, error) {
+	if !c.bodyHad {
+		c.bodyHad = true
+		c.body, c.bodyErr = io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBody))
+	}
+	return c.body, c.bodyErr
 }
 
 // reply is an answer that has not been sent yet: what the server did is done,
@@ -69,16 +83,20 @@ func (c *call) serve(w http.ResponseWriter) {
 		return
 	}
 	c.entry.Fault = fault.name()
-	if !sleep(c.r, fault.Delay) {
-		// The client has left: nothing was done, nobody to tell.
+	if fault.Delay > 0 {
+		// net/http notices that a client has left only once its body was read.
+		c.readBody()
+	}
+	if !c.sleep(fault.Delay) {
+		// The client has left, or the server ends: nothing was done, nobody to tell.
 		c.s.journal.end(c, reply{})
 		panic(http.ErrAbortHandler)
 	}
 	c.serveFault(w, fault)
 }
 
-// sleep waits, and tells whether the client is still there.
-func sleep(r *http.Request, d time.Duration) bool {
+// sleep waits, and tells whether the client, and the server, are still there.
+func (c *call) sleep(d time.Duration) bool {
 	if d <= 0 {
 		return true
 	}
@@ -86,8 +104,10 @@ func sleep(r *http.Request, d time.Duration) bool {
 	defer t.Stop()
 	select {
 	case <-t.C:
-		return true
-	case <-r.Context().Done():
-		return false
+		// Both may have happened at once.
+		return c.r.Context().Err() == nil
+	case <-c.r.Context().Done():
+	case <-c.s.closing:
 	}
+	return false
 }

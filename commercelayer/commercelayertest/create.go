@@ -3,7 +3,6 @@ package commercelayertest
 import (
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"strings"
@@ -18,7 +17,7 @@ func (c *call) create(who access, kind resourceKind) reply {
 			detail: "Send application/vnd.api+json in the Content-Type header.",
 		}.reply(at)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBody))
+	body, err := c.readBody()
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return problem{
 			status: http.StatusRequestEntityTooLarge, title: "Payload too large", code: "PAYLOAD_TOO_LARGE",

@@ -43,7 +43,9 @@ type Fault struct {
 	// whose connection broke.
 	Times int
 
-	// Delay is how long the request waits before anything else happens.
+	// Delay is how long the request waits, its body read, before anything else
+	// happens. If its client leaves in the meantime, or [Server.Close] is
+	// called, nothing does.
 	Delay time.Duration
 	// Status is answered, with an error body, and the server does not act.
 	Status int
@@ -254,7 +256,7 @@ func (c *call) endless(w http.ResponseWriter, pace time.Duration) {
 		if _, err := w.Write(piece); err != nil || flush() != nil {
 			panic(http.ErrAbortHandler)
 		}
-		if !sleep(c.r, pace) {
+		if !c.sleep(pace) {
 			panic(http.ErrAbortHandler)
 		}
 		piece = filler

@@ -167,6 +167,31 @@ func TestFaultDelay(t *testing.T) {
 	})
 }
 
+// Who leaves during a delay has nothing made at the API either.
+func TestFaultDelayOfAnOrder(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, k *kit) {
+		token := k.token(guest).Access
+		k.server.Inject(clt.Fault{Endpoint: clt.APIEndpoint, Delay: time.Minute, Times: 2})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := k.client.Do(orderRequest(k, token, 0).WithContext(ctx)); err == nil {
+			t.Error("the request did not wait")
+		}
+		synctest.Wait()
+		log := k.server.Requests()
+		equal(t, "requests that have ended", len(log), 2)
+		equal(t, "status", log[len(log)-1].Status, 0)
+		pass(time.Hour)
+
+		// Who stays is served, with the body that was read before.
+		a := k.do(orderRequest(k, token, 0))
+		equal(t, "status", a.status, 201)
+		var doc struct{ Meta map[string]int }
+		k.api(token, "orders").into(t, &doc)
+		equal(t, "orders", doc.Meta["record_count"], 1)
+	})
+}
+
 func TestFaultValidate(t *testing.T) {
 	tests := []struct {
 		name  string

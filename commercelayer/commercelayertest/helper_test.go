@@ -247,5 +247,11 @@ func tokenRequest(k *kit, f fields) *http.Request {
 	return k.request("POST", k.server.TokenURL(), string(body), "Content-Type", "application/json")
 }
 
+// orderRequest is one for an order, with so many bytes of white space in it.
+func orderRequest(k *kit, token string, size int) *http.Request {
+	return k.request("POST", k.server.APIURL()+"/api/orders", `{"data":{"type":"orders"}`+strings.Repeat(" ", size)+"}",
+		"Authorization", "Bearer "+token, "Accept", "application/vnd.api+json", "Content-Type", "application/vnd.api+json")
+}
+
 // pass lets time pass in a synctest bubble, where it does so at once.
 func pass(d time.Duration) { <-time.After(d) }

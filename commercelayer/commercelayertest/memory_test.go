@@ -48,6 +48,34 @@ func TestCloseEndsAll(t *testing.T) {
 	})
 }
 
+// A request to the API, whose body nobody has read yet, and one whose body is
+// not read to its end, do not keep Close waiting for a fault's delay either.
+func TestCloseEndsDelays(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		size int
+	}{{"order", 0}, {"larger than what is read", 1 << 20}} {
+		t.Run(tt.name, func(t *testing.T) {
+			bubble(t, nil, func(t *testing.T, k *kit) {
+				token := k.token(guest).Access
+				k.server.Inject(clt.Fault{Endpoint: clt.APIEndpoint, Delay: time.Hour})
+				left := make(chan error)
+				go func() {
+					_, err := k.client.Do(orderRequest(k, token, tt.size))
+					left <- err
+				}()
+				synctest.Wait()
+				start := time.Now()
+				k.server.Close()
+				equal(t, "time that Close takes", time.Since(start), 0)
+				if err := <-left; err == nil {
+					t.Error("the request under way succeeded")
+				}
+			})
+		})
+	}
+}
+
 // slowLog takes a second for each line.
 type slowLog struct {
 	slog.Handler

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -29,7 +28,7 @@ func (c *call) readParams() {
 		c.wrong = &wrong
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, c.r.Body, maxBody))
+	body, err := c.readBody()
 	if err != nil {
 		wrong := badRequest("invalid_request", "The body broke off.")
 		if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {

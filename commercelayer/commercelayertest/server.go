@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 )
 
 // Server is a Commerce Layer that lives in this process. It is an
@@ -27,6 +28,8 @@ type Server struct {
 	shop    *shop
 	memory  *memory
 	control *control // nil unless Options.UnsafeControl
+	closing chan struct{}
+	close   func() // closes closing, once
 }
 
 // New returns a server with the given options; nil stands for the ready-made
@@ -48,7 +51,9 @@ func New(opts *Options) (*Server, error) {
 		faults:  &faultTable{},
 		journal: &journal{log: o.Log},
 		shop:    newShop(&o),
+		closing: make(chan struct{}),
 	}
+	s.close = sync.OnceFunc(func() { close(s.closing) })
 	s.domain, _, _ = strings.Cut(o.Domain, ":")
 	for i := range o.Applications {
 		s.apps[o.Applications[i].ClientID] = &o.Applications[i]
@@ -73,8 +78,12 @@ func NewServer(opts *Options) *Server {
 }
 
 // Close ends what the server runs: the in-memory connections and the requests
-// on them, for whose end it waits. Close may be called twice.
-func (s *Server) Close() { s.memory.close() }
+// on them, for whose end it waits. Requests that wait for a [Fault]'s Delay are
+// dropped, however they came. Close may be called twice.
+func (s *Server) Close() {
+	s.close()
+	s.memory.close()
+}
 
 func (s *Server) String() string { return "Commerce Layer at " + s.opts.Domain }
 
