@@ -80,7 +80,7 @@ func (p problem) reply(at place) reply {
 		e.Source = &errorSource{p.pointer}
 	}
 	contentType := jsonType
-	if at.endpoint == APIEndpoint {
+	if at.apiHost {
 		e.Status = strconv.Itoa(p.status)
 		contentType = jsonAPIType
 	}

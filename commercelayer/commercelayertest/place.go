@@ -27,6 +27,7 @@ const (
 type place struct {
 	endpoint     Endpoint
 	provisioning bool   // APIEndpoint of the provisioning host
+	apiHost      bool   // it words errors as the API does, whatever the path
 	path         string // without the prefix that stands for a host
 	issuer       string // of tokens asked for, or shown, on this host
 	base         string // address of this host, without a slash at the end
@@ -77,10 +78,14 @@ func (s *Server) locate(r *http.Request) place {
 			p.endpoint = AuthorizeEndpoint
 		}
 	case s.opts.Organization.Slug, "provisioning":
+		p.apiHost = true
 		if p.path == "/api" || strings.HasPrefix(p.path, "/api/") {
 			p.endpoint = APIEndpoint
 			p.provisioning = label == "provisioning"
 		}
+	default:
+		// Any other name under the domain would be an organization's.
+		p.apiHost = byName
 	}
 	return p
 }

@@ -1,6 +1,7 @@
 package commercelayertest_test
 
 import (
+	"encoding/json"
 	"net/http/httptest"
 	"testing"
 
@@ -57,6 +58,44 @@ func TestHosts(t *testing.T) {
 					t.Errorf("an error without a title: %s", a.body)
 				}
 			}
+		})
+	}
+}
+
+// An error's form is that of its host, whatever the path.
+func TestErrorsByHost(t *testing.T) {
+	server := clt.NewServer(&clt.Options{Domain: "shop.test", Organization: clt.Organization{Slug: "acme"}})
+	const text, api = "application/json; charset=utf-8", "application/vnd.api+json"
+	tests := []struct {
+		host, path          string
+		status, contentType string
+	}{
+		{"auth.shop.test", "/nowhere", "404", text},
+		{"auth.shop.test", "/api/skus", "404", text},
+		{"dashboard.shop.test", "/nowhere", "404", text},
+		{"127.0.0.1", "/auth/nowhere", "404", text},
+		{"127.0.0.1", "/nowhere", "404", text},
+		{"example.com", "/api/skus", "404", text},
+		{"acme.shop.test", "/nowhere", `"404"`, api},
+		{"acme.shop.test", "/api/skus", `"401"`, api},
+		{"acme.shop.test", "/oauth/token", `"404"`, api},
+		{"provisioning.shop.test", "/nowhere", `"404"`, api},
+		{"other.shop.test", "/api/skus", `"404"`, api},
+		{"127.0.0.1", "/acme/nowhere", `"404"`, api},
+		{"127.0.0.1", "/provisioning/nowhere", `"404"`, api},
+	}
+	for _, tt := range tests {
+		t.Run(tt.host+tt.path, func(t *testing.T) {
+			r := httptest.NewRequest("GET", tt.path, nil)
+			r.Host = tt.host
+			w := httptest.NewRecorder()
+			server.ServeHTTP(w, r)
+			var doc struct {
+				Errors []struct{ Status json.RawMessage }
+			}
+			answer{body: w.Body.Bytes()}.into(t, &doc)
+			equal(t, "status", string(doc.Errors[0].Status), tt.status)
+			equal(t, "Content-Type", w.Header().Get("Content-Type"), tt.contentType)
 		})
 	}
 }
