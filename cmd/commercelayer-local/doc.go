@@ -8,8 +8,8 @@
 // It prints the settings that a client needs, as lines for a shell: the domain,
 // client ids and secrets of an integration, a sales channel, a webapp and a
 // provisioning application, a scope, and a customer who can sign in. Requests are
-// logged to standard error, without secrets. Interrupt it to stop it; it
-// forgets everything then.
+// logged to standard error, without secrets. Interrupt it to stop it, and once
+// more if requests under way take too long; it forgets everything then.
 //
 // # Names and TLS
 //
@@ -32,7 +32,8 @@
 // # Configuration
 //
 // With -config it reads a JSON file. What the file leaves out keeps its
-// default, and a flag that is given wins. Durations are texts such as "90m";
+// default, and a flag that is given wins; -tls=false wins over "ca_out" too, which
+// otherwise implies TLS. Durations are texts such as "90m";
 // prices are in cents.
 //
 //	{

@@ -67,6 +67,7 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 			return nil, err
 		}
 	}
+	noTLS, certificate := false, false // as flags say
 	f.Visit(func(given *flag.Flag) {
 		switch given.Name {
 		case "addr":
@@ -75,8 +76,10 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 			s.options.Domain = *domain
 		case "tls":
 			s.tls = *tls
+			noTLS = !*tls
 		case "ca-out":
 			s.caOut = *caOut
+			certificate = *caOut != ""
 		case "rate-limit":
 			s.options.RateLimit = *rate
 		case "reuse-password-token":
@@ -85,7 +88,12 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 			s.log = *log
 		}
 	})
-	if s.caOut != "" {
+	switch {
+	case noTLS && certificate:
+		return nil, errors.New("-tls=false and -ca-out contradict each other: leave one of them out")
+	case noTLS:
+		s.caOut = ""
+	case s.caOut != "":
 		s.tls = true
 	}
 	return s, s.check()
