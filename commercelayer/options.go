@@ -60,7 +60,8 @@ type Options struct {
 	Initial *bearer.Token `json:"-"`
 	// OnChange saves each new token, before it is handed out; see
 	// bearer.SourceOptions. A Webapp's holds the refresh token, without which a user
-	// has to authorize it again. Integration and Webapp only.
+	// has to authorize it again; a token that Exchange has replaced meanwhile is not
+	// saved. Integration and Webapp only.
 	OnChange func(ctx context.Context, t *bearer.Token) error `json:"-"`
 	// Logger and Observer hear what happens to tokens. Default: nobody does.
 	Logger   *slog.Logger    `json:"-"`

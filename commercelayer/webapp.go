@@ -46,13 +46,7 @@ type Webapp struct {
 	credentials *Credentials
 	transport   *bearer.Transport
 	current     atomic.Pointer[authorization] // nil: not authorized
-}
-
-// authorization is what one user's consent has brought. Its first token goes
-// through the source like any other, so that it is saved and told of alike.
-type authorization struct {
-	source *bearer.Source
-	first  atomic.Pointer[bearer.Token]
+	saving      chan struct{}                 // holds a value while OnChange runs
 }
 
 var (
@@ -71,31 +65,12 @@ func NewWebapp(id, secret string, opts *Options) (*Webapp, error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &Webapp{credentials: c}
+	w := &Webapp{credentials: c, saving: make(chan struct{}, 1)}
 	w.transport = c.transport(w)
 	if t := c.options.Initial; t != nil && (t.AccessToken != "" || t.RefreshToken != "") {
 		w.current.Store(w.authorization(c.sourceOptions("webapp")))
 	}
 	return w, nil
-}
-
-// authorization makes one of what o says to start from.
-func (w *Webapp) authorization(o *bearer.SourceOptions) *authorization {
-	a := new(authorization)
-	o.Refresh = func(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
-		if old.RefreshToken == "" {
-			return nil, ErrAuthorizationEnded
-		}
-		return w.credentials.RefreshToken(withoutClientIP(ctx), old.RefreshToken, nil)
-	}
-	// Asked for a token without an old one: the first, or none is left.
-	a.source = bearer.NewSource(func(context.Context) (*bearer.Token, error) {
-		if t := a.first.Swap(nil); t != nil {
-			return t, nil
-		}
-		return nil, ErrAuthorizationEnded
-	}, o)
-	return a
 }
 
 // AuthCodeURL is where to send a user to authorize the webapp. The user comes
@@ -120,7 +95,7 @@ func (w *Webapp) Exchange(ctx context.Context, code, redirectURI string) error {
 	o := w.credentials.sourceOptions("webapp")
 	o.Initial = nil
 	a := w.authorization(o)
-	a.first.Store(t)
+	a.begin(t)
 	if old := w.current.Swap(a); old != nil {
 		old.source.Forget()
 	}
@@ -177,34 +152,21 @@ func (w *Webapp) CoreAPIURL(ctx context.Context) (string, error) {
 // RemoveAuthorization forgets both tokens. What OnChange has saved is the
 // caller's to delete.
 func (w *Webapp) RemoveAuthorization(context.Context) error {
-	w.forget()
+	if a := w.current.Swap(nil); a != nil {
+		a.source.Forget()
+	}
 	return nil
 }
 
 // RevokeAuthorization forgets both tokens, then takes them back at the auth host.
 // Without any it does nothing. If a revocation fails the tokens are forgotten all
-// the same. What OnChange has saved is the caller's to delete.
+// the same. Those that a refresh under way still brings are taken back when they
+// come. What OnChange has saved is the caller's to delete.
 func (w *Webapp) RevokeAuthorization(ctx context.Context) error {
-	t := w.forget()
-	if t == nil {
-		return nil
+	if a := w.current.Swap(nil); a != nil {
+		return a.revoke(ctx)
 	}
-	var errs []error
-	// The refresh token first: it can bring back the other.
-	for _, token := range []string{t.RefreshToken, t.AccessToken} {
-		if token != "" {
-			errs = append(errs, w.credentials.Revoke(withoutClientIP(ctx), token, nil))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func (w *Webapp) forget() *bearer.Token {
-	a := w.current.Swap(nil)
-	if a == nil {
-		return nil
-	}
-	return a.source.Forget()
+	return nil
 }
 
 // String names the client and where its tokens come from.

@@ -1,0 +1,109 @@
+package commercelayer
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync/atomic"
+
+	"github.com/bearerkit/bearer"
+)
+
+// authorization is what one user's consent has brought. Its first token goes
+// through the source like any other, so that it is saved and told of alike.
+type authorization struct {
+	credentials *Credentials
+	source      *bearer.Source
+	first       atomic.Pointer[bearer.Token]
+	latest      atomic.Pointer[bearer.Token] // received, even if the source has not kept it
+	revoked     atomic.Bool                  // what is still to come must be taken back
+}
+
+// authorization makes one of what o says to start from.
+func (w *Webapp) authorization(o *bearer.SourceOptions) *authorization {
+	a := &authorization{credentials: w.credentials}
+	o.Refresh = a.refresh
+	if save := o.OnChange; save != nil {
+		// The sources of two authorizations know nothing of each other.
+		o.OnChange = func(ctx context.Context, t *bearer.Token) error {
+			select {
+			case w.saving <- struct{}{}:
+				defer func() { <-w.saving }()
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+			if w.current.Load() != a {
+				return nil
+			}
+			return save(ctx, t)
+		}
+	}
+	// Asked for a token without an old one: the first, or none is left.
+	a.source = bearer.NewSource(func(context.Context) (*bearer.Token, error) {
+		if t := a.first.Swap(nil); t != nil {
+			return t, nil
+		}
+		return nil, ErrAuthorizationEnded
+	}, o)
+	return a
+}
+
+// begin makes t the first token.
+func (a *authorization) begin(t *bearer.Token) {
+	a.latest.Store(t)
+	a.first.Store(t)
+}
+
+func (a *authorization) refresh(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
+	if old.RefreshToken == "" {
+		return nil, ErrAuthorizationEnded
+	}
+	ctx = withoutClientIP(ctx)
+	t, err := a.credentials.RefreshToken(ctx, old.RefreshToken, &GrantOptions{Scope: narrowScope(old.AccessToken)})
+	if err != nil {
+		return nil, err
+	}
+	// In this order: revoke, which goes the other way round, sees t, or is seen.
+	a.latest.Store(t)
+	if a.revoked.Load() {
+		return nil, errors.Join(ErrNotAuthorized, a.takeBack(context.WithoutCancel(ctx), t))
+	}
+	return t, nil
+}
+
+// revoke forgets the tokens and takes them back, those too that a refresh under
+// way may bring.
+func (a *authorization) revoke(ctx context.Context) error {
+	a.revoked.Store(true)
+	return a.takeBack(withoutClientIP(ctx), a.latest.Load(), a.source.Forget())
+}
+
+// takeBack revokes tokens, of which any may be nil, each once.
+func (a *authorization) takeBack(ctx context.Context, tokens ...*bearer.Token) error {
+	var refresh, access []string
+	for _, t := range tokens {
+		if t != nil {
+			refresh, access = append(refresh, t.RefreshToken), append(access, t.AccessToken)
+		}
+	}
+	var errs []error
+	var done []string
+	// The refresh tokens first: they can bring back the others.
+	for _, token := range append(refresh, access...) {
+		if token != "" && !slices.Contains(done, token) {
+			done = append(done, token)
+			errs = append(errs, a.credentials.Revoke(ctx, token, nil))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// narrowScope is the scope of an access token, which a refresh has to repeat.
+// Empty: it need not, or the token does not tell.
+func narrowScope(accessToken string) string {
+	claims, err := DecodeUnverified(accessToken)
+	if err != nil || claims.Scope == "market:all" {
+		return ""
+	}
+	return claims.Scope
+}
