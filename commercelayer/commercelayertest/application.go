@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"time"
 )
 
@@ -93,6 +94,7 @@ func (a Application) withDefaults() Application {
 	if a.UserID == "" {
 		a.UserID = UserID
 	}
+	a.RedirectURIs = slices.Clone(a.RedirectURIs)
 	return a
 }
 

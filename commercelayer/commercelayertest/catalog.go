@@ -3,6 +3,8 @@ package commercelayertest
 import (
 	"crypto/sha256"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -123,13 +125,13 @@ func (m Market) withDefaults() Market {
 	if m.Name == "" {
 		m.Name = m.Code
 	}
-	m.StockLocations = append([]StockLocation(nil), m.StockLocations...)
+	m.StockLocations = slices.Clone(m.StockLocations)
 	for i := range m.StockLocations {
 		if l := &m.StockLocations[i]; l.ID == "" {
 			l.ID = publicID("stock_locations", l.Code)
 		}
 	}
-	m.Stores = append([]Store(nil), m.Stores...)
+	m.Stores = slices.Clone(m.Stores)
 	for i := range m.Stores {
 		if s := &m.Stores[i]; s.ID == "" {
 			s.ID = publicID("stores", s.Code)
@@ -176,6 +178,7 @@ func (s SKU) withDefaults() SKU {
 	if s.Name == "" {
 		s.Name = s.Code
 	}
+	s.Prices = maps.Clone(s.Prices)
 	return s
 }
 

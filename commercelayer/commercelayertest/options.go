@@ -71,7 +71,8 @@ func (o Options) Format(f fmt.State, _ rune) { io.WriteString(f, o.String()) }
 // LogValue keeps the secrets out of logs.
 func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// withDefaults returns a copy in which every default is written out.
+// withDefaults returns a copy, which shares nothing that could be changed, in
+// which every default is written out.
 func (o *Options) withDefaults() Options {
 	var r Options
 	if o != nil {

@@ -76,6 +76,37 @@ func TestOptionsAreCopied(t *testing.T) {
 	}
 }
 
+// Neither what the caller gave nor what the caller gets leads into the server.
+func TestOptionsAreNotShared(t *testing.T) {
+	given := clt.Options{
+		Applications: []clt.Application{{Kind: clt.Webapp, ClientID: "w", ClientSecret: "s", RedirectURIs: []string{"http://a"}}},
+		Customers:    []clt.Customer{{Email: "a@b", Password: "p"}},
+		Markets: []clt.Market{{Code: "m", CurrencyCode: "EUR",
+			StockLocations: []clt.StockLocation{{Code: "l"}}, Stores: []clt.Store{{Code: "s"}}}},
+		SKUs: []clt.SKU{{Code: "k", Prices: map[string]int64{"EUR": 1}}},
+	}
+	server := clt.NewServer(&given)
+	for _, o := range []clt.Options{given, server.Options()} {
+		o.Applications[0].RedirectURIs[0] = "http://b"
+		o.Applications[0].ClientID = "x"
+		o.Customers[0].Email = "x@y"
+		o.Markets[0].StockLocations[0].Code = "x"
+		o.Markets[0].Stores[0].Code = "x"
+		o.Markets[0].Code = "x"
+		o.SKUs[0].Prices["EUR"] = 2
+		o.SKUs[0].Code = "x"
+	}
+	o := server.Options()
+	equal(t, "RedirectURIs", o.Applications[0].RedirectURIs[0], "http://a")
+	equal(t, "ClientID", o.Applications[0].ClientID, "w")
+	equal(t, "Email", o.Customers[0].Email, "a@b")
+	equal(t, "StockLocations", o.Markets[0].StockLocations[0].Code, "l")
+	equal(t, "Stores", o.Markets[0].Stores[0].Code, "s")
+	equal(t, "Markets", o.Markets[0].Code, "m")
+	equal(t, "Prices", o.SKUs[0].Prices["EUR"], 1)
+	equal(t, "SKUs", o.SKUs[0].Code, "k")
+}
+
 func TestEmptyListsStandForNone(t *testing.T) {
 	k := newKit(t, &clt.Options{Customers: []clt.Customer{}, SKUs: []clt.SKU{}})
 	equal(t, "sign-in", k.ask(password).status, 401)

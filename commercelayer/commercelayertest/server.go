@@ -93,8 +93,8 @@ func (s *Server) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }
 // LogValue keeps secrets and tokens out of logs.
 func (s *Server) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// Options returns the server's options with all defaults written out.
-func (s *Server) Options() Options { return s.opts }
+// Options returns a copy of the server's options with all defaults written out.
+func (s *Server) Options() Options { return s.opts.withDefaults() }
 
 // AuthURL returns the address of the auth host as a client of
 // [Server.Transport] uses it, such as https://auth.commercelayer.io: the issuer
