@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"strconv"
 	"strings"
 )
 
@@ -40,15 +41,20 @@ func (s *Server) locate(r *http.Request) place {
 		scheme = "https"
 	}
 	host := strings.ToLower(r.Host)
-	name, port := splitPort(host)
+	name, port, ok := splitPort(host)
 	name = strings.TrimSuffix(name, ".")
 
 	var label, origin string
 	byName := false
 	switch {
+	case !ok:
+		return place{endpoint: endpointNone, path: r.URL.Path}
 	case isAddress(name):
 		label, _, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
-		origin = scheme + "://" + host
+		if strings.Contains(name, ":") {
+			name = "[" + name + "]"
+		}
+		origin = scheme + "://" + name + port
 	case strings.HasSuffix(name, "."+s.domain):
 		label = strings.TrimSuffix(name, "."+s.domain)
 		byName = true
@@ -104,12 +110,21 @@ func authEndpoint(path string) Endpoint {
 	return endpointNone
 }
 
-// splitPort cuts a Host header in two; the port keeps its colon.
-func splitPort(host string) (name, port string) {
-	if h, p, err := net.SplitHostPort(host); err == nil {
-		return h, ":" + p
+// splitPort cuts a Host header in two; the port keeps its colon. A port becomes
+// part of an issuer, so one that no client can have connected to is refused.
+func splitPort(host string) (name, port string, ok bool) {
+	h, p, err := net.SplitHostPort(host)
+	if err != nil {
+		return strings.Trim(host, "[]"), "", true
 	}
-	return strings.Trim(host, "[]"), ""
+	if p == "" { // as RFC 3986 §3.2.3 allows
+		return h, "", true
+	}
+	n, err := strconv.ParseUint(p, 10, 16)
+	if err != nil || n == 0 || strconv.FormatUint(n, 10) != p {
+		return "", "", false
+	}
+	return h, ":" + p, true
 }
 
 func isAddress(name string) bool {

@@ -18,6 +18,7 @@ func TestHosts(t *testing.T) {
 		{"auth.shop.test", keyset, 200},
 		{"auth.shop.test:8443", keyset, 200},
 		{"auth.shop.test:1", keyset, 200},
+		{"auth.shop.test:", keyset, 200},
 		{"AUTH.Shop.Test", keyset, 200},
 		{"auth.shop.test.", keyset, 200},
 		{"acme.shop.test", "/api/skus", 401},
@@ -44,6 +45,13 @@ func TestHosts(t *testing.T) {
 		{"127.0.0.1", "/authx" + keyset, 404},
 		{"127.0.0.1", "/_local/health", 404},
 		{"", keyset, 404},
+		{"auth.shop.test:evil", keyset, 404},
+		{"auth.shop.test:0", keyset, 404},
+		{"auth.shop.test:+80", keyset, 404},
+		{"auth.shop.test:080", keyset, 404},
+		{"auth.shop.test:65536", keyset, 404},
+		{"127.0.0.1:evil", "/auth" + keyset, 404},
+		{"[::1]:evil", "/auth" + keyset, 404},
 	}
 	for _, tt := range tests {
 		t.Run(tt.host+tt.path, func(t *testing.T) {
