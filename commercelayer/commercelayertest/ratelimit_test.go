@@ -2,6 +2,7 @@ package commercelayertest_test
 
 import (
 	"encoding/json"
+	"strconv"
 	"testing"
 	"time"
 
@@ -37,6 +38,24 @@ func TestRateLimitSlides(t *testing.T) {
 		equal(t, "token requests", k.server.Counts().TokenRequests, 43)
 		// Nothing else is limited.
 		equal(t, "revocation", k.revoke(fields{"client_id": clt.SalesChannelID, "token": "x"}).status, 200)
+	})
+}
+
+// Addresses that were quiet for a whole window are forgotten, others are not.
+func TestRateLimitForgets(t *testing.T) {
+	bubble(t, &clt.Options{RateLimit: 1}, func(t *testing.T, k *kit) {
+		for i := range 10_000 {
+			k.server.Limited(strconv.Itoa(i))
+		}
+		pass(time.Minute - time.Millisecond)
+		equal(t, "late", k.server.Limited("late"), false)
+		equal(t, "remembered within the window", k.server.Addresses(), 10_001)
+		equal(t, "first, within the window", k.server.Limited("0"), true)
+		equal(t, "remembered still", k.server.Addresses(), 10_001)
+		pass(time.Millisecond)
+		equal(t, "first, after the window", k.server.Limited("0"), false)
+		equal(t, "remembered after the window", k.server.Addresses(), 2)
+		equal(t, "late again", k.server.Limited("late"), true)
 	})
 }
 

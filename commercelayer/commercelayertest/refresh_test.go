@@ -109,6 +109,26 @@ func TestRefreshRules(t *testing.T) {
 	}
 }
 
+// A session that is refreshed for months holds what is alive of it, and ends
+// with all of that.
+func TestRefreshChainDoesNotGrow(t *testing.T) {
+	bubble(t, nil, func(t *testing.T, k *kit) {
+		first := k.token(password)
+		last := first
+		for range 40 {
+			pass(3 * time.Hour)
+			last = k.token(refresh.with(fields{"refresh_token": last.Refresh}))
+		}
+		// Two access tokens, the refresh token, and the one spent just before.
+		if n := k.server.Family(last.Refresh); n > 4 {
+			t.Errorf("%d tokens held for one sign-in, want 4 at most", n)
+		}
+		equal(t, "reuse of the first", k.ask(refresh.with(fields{"refresh_token": first.Refresh})).status, 400)
+		equal(t, "last access token is good", k.good(last.Access), false)
+		equal(t, "last refresh token", k.ask(refresh.with(fields{"refresh_token": last.Refresh})).status, 400)
+	})
+}
+
 func TestRefreshKeepsTheCustomClaim(t *testing.T) {
 	k := newKit(t, nil)
 	session := k.token(fields{"grant_type": jwtBearer, "client_id": clt.SalesChannelID, "client_secret": clt.SalesChannelSecret,

@@ -2,6 +2,7 @@ package commercelayertest
 
 import (
 	"crypto/rand"
+	"slices"
 	"sync"
 	"time"
 )
@@ -116,8 +117,7 @@ func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 			f = &family{}
 		}
 		token.refresh = &refreshToken{subject: s, text: rand.Text() + rand.Text(), expires: now.Add(t.opts.RefreshTokenLife), family: f}
-		f.access = append(f.access, token)
-		f.refresh = append(f.refresh, token.refresh)
+		f.add(token, now)
 		t.refresh[token.refresh.text] = token.refresh
 	}
 	t.access[token.text] = token
@@ -201,6 +201,17 @@ func (t *tokenStore) holder(text string) (subject, bool) {
 		return r.subject, true
 	}
 	return subject{}, false
+}
+
+// add takes in a token and what came with it, and forgets whom ending the
+// family would not touch; t.mu is held.
+func (f *family) add(token *accessToken, now time.Time) {
+	f.access = append(slices.DeleteFunc(f.access, func(a *accessToken) bool {
+		return a.revoked || !now.Before(a.expires)
+	}), token)
+	f.refresh = append(slices.DeleteFunc(f.refresh, func(r *refreshToken) bool {
+		return r.revoked || r.spent || !now.Before(r.expires)
+	}), token.refresh)
 }
 
 // end revokes all of a family; t.mu is held.
