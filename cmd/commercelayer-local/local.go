@@ -53,12 +53,7 @@ func listen(ctx context.Context, s *settings, stderr io.Writer) (*local, error) 
 		return nil, fmt.Errorf("listening on %s: %w", s.addr, err)
 	}
 	l := &local{settings: s, server: server, listener: listener, port: listener.Addr().(*net.TCPAddr).Port}
-	l.http = &http.Server{
-		Handler:           server,
-		ReadHeaderTimeout: 10 * time.Second,
-		// net/http notes here each client that does not trust the certificate.
-		ErrorLog: log.New(stderr, "commercelayer-local: ", 0),
-	}
+	l.http = newHTTPServer(server, stderr)
 	if s.tls {
 		if err := l.useTLS(); err != nil {
 			listener.Close()
@@ -69,6 +64,16 @@ func listen(ctx context.Context, s *settings, stderr io.Writer) (*local, error) 
 		fmt.Fprintf(stderr, "commercelayer-local: WARNING: %s can be reached from other machines. Whoever reaches it can sign in with the settings printed here.\n", s.addr)
 	}
 	return l, nil
+}
+
+// newHTTPServer has no time limits for bodies: a fault may take its time.
+func newHTTPServer(handler http.Handler, stderr io.Writer) *http.Server {
+	return &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		// net/http notes here each client that does not trust the certificate.
+		ErrorLog: log.New(stderr, "commercelayer-local: ", 0),
+	}
 }
 
 func (l *local) useTLS() error {
