@@ -239,6 +239,9 @@ func (x *exchange) unanswered(call, attempt context.Context, err error, c *conne
 	case attempt.Err() != nil:
 		e.problem = "no answer in time"
 		e.err = errors.Join(attempt.Err(), err)
+	case errors.Is(err, errNotLoopback):
+		e.problem, e.next = "the host is not on this machine", "use https, or the host's loopback address"
+		e.transient = false
 	case untrusted(err):
 		e.problem, e.next = "the connection cannot be trusted", "check the server's certificate and the host's name"
 		e.transient = false

@@ -56,9 +56,10 @@ type Options struct {
 	// Header holds further headers for each request. Their values are treated
 	// as secrets. Those that the package itself sets are refused.
 	Header http.Header `json:"-"`
-	// Base sends the requests. Default: http.DefaultTransport. A Base that
-	// follows redirects or sends requests again undoes what the package
-	// promises.
+	// Base sends the requests. Default: http.DefaultTransport, and for plain http
+	// one like it that uses no proxy and connects to loopback addresses only. A
+	// Base of one's own has to see to that itself; one that follows redirects or
+	// sends requests again undoes what the package promises.
 	Base http.RoundTripper `json:"-"`
 	// Timeout limits one call, all its attempts and pauses included. Default:
 	// 30 s. A request that may be sent again gets an equal share of it for each
@@ -81,7 +82,7 @@ func (o *Options) withDefaults() Options {
 	}
 	r.Header = canonical(r.Header)
 	if r.Base == nil {
-		r.Base = http.DefaultTransport
+		r.Base = defaultBase{http.DefaultTransport}
 	}
 	if r.Timeout == 0 {
 		r.Timeout = defaultTimeout

@@ -1,0 +1,4 @@
+package tokenendpoint
+
+// LoopbackOnly is for tests of a transport that the package keeps for itself.
+var LoopbackOnly = loopbackOnly
