@@ -103,7 +103,7 @@ func (e *Error) LogValue() slog.Value { return slog.StringValue(e.text()) }
 func (e *Error) Unwrap() error { return e.err }
 
 // As sets target, an **oauth2.RetrieveError, if a server answered. Its Response
-// has the status and the headers; its Body is what the server wrote, unless the
+// has the status and the headers that repeat no secret; its Body is what the server wrote, unless the
 // answer was a success or repeats a secret. It does not hold the request.
 func (e *Error) As(target any) bool {
 	t, ok := target.(**oauth2.RetrieveError)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -151,7 +152,7 @@ func (x *exchange) judge(call, attempt context.Context, resp *http.Response, bod
 		Action:   x.action,
 		Status:   resp.StatusCode,
 		Attempts: x.attempts,
-		header:   shown(resp.Header),
+		header:   x.shown(resp.Header),
 	}
 	told, named := parseErrorBody(body)
 	if success && !named {
@@ -329,9 +330,14 @@ func untrusted(err error) bool {
 		errors.As(err, &invalid) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
-// shown is the header without what can hold secrets.
-func shown(h http.Header) http.Header {
+// shown is the header without what can hold secrets, or does.
+func (x *exchange) shown(h http.Header) http.Header {
 	h = h.Clone()
+	for name, values := range h {
+		if slices.ContainsFunc(values, x.secrets.in) {
+			delete(h, name)
+		}
+	}
 	h.Del("Set-Cookie")
 	h.Del("Location")
 	h.Del("Content-Location")

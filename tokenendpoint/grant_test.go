@@ -128,6 +128,7 @@ func TestMisuseOfToken(t *testing.T) {
 		{"grant type as parameter", tokenendpoint.Grant{Type: "x", Params: url.Values{"grant_type": {"y"}}}, "grant_type"},
 		{"authorization header", tokenendpoint.Grant{Type: "x", Header: http.Header{"authorization": {"sEcReT"}}}, "Authorization"},
 		{"idempotency key", tokenendpoint.Grant{Type: "x", Header: http.Header{"Idempotency-Key": {"1"}}}, "Idempotency-Key"},
+		{"idempotency key with an X", tokenendpoint.Grant{Type: "x", Header: http.Header{"x-idempotency-key": {"1"}}}, "X-Idempotency-Key"},
 		{"line break in a header", tokenendpoint.Grant{Type: "x", Header: http.Header{"X-Auth": {"sEcReT\n"}}}, "X-Auth"},
 		{"bad header name", tokenendpoint.Grant{Type: "x", Header: http.Header{"X Auth": {"sEcReT"}}}, "Grant.Header"},
 		{"bytes that JSON would change", tokenendpoint.Grant{Type: "x", Params: url.Values{"password": {"sEcReT\xff"}}}, "UTF-8"},

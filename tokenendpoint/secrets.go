@@ -17,8 +17,12 @@ type secrets []string
 var publicParams = []string{"grant_type", "scope", "username", "redirect_uri", "resource", "audience", "token_type_hint", "requested_token_type", "subject_token_type", "actor_token_type"}
 
 // shortHeader is the length from which a header's value counts as a secret: a
-// shorter one ("1", "prod") would match answers by chance.
-const shortHeader = 8
+// shorter one ("1", "prod") would match answers by chance. Those of secretHeader,
+// which are secrets by their meaning, count whatever their length.
+const (
+	shortHeader  = 8
+	secretHeader = "X-Backend-Auth"
+)
 
 func newSecrets(params url.Values, header http.Header) secrets {
 	var s secrets
@@ -27,9 +31,9 @@ func newSecrets(params url.Values, header http.Header) secrets {
 			s = append(s, values...)
 		}
 	}
-	for _, values := range header {
+	for name, values := range header {
 		for _, v := range values {
-			if len(v) >= shortHeader {
+			if len(v) >= shortHeader || name == secretHeader && v != "" {
 				s = append(s, v)
 			}
 		}

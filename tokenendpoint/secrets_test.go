@@ -135,6 +135,49 @@ func TestEchoesAreWithheld(t *testing.T) {
 	}
 }
 
+// The length of this secret is for others to choose.
+func TestShortBackendAuthIsWithheld(t *testing.T) {
+	for _, in := range []string{"options", "grant"} {
+		c := newClient(t, nil, func(o *tokenendpoint.Options) {
+			answering(400, `{"error":"invalid_request","error_description":"bad header hunter2"}`)(o)
+			if in == "options" {
+				o.Header = http.Header{"x-backend-auth": {"hunter2"}}
+			}
+		})
+		g := clientCredentials
+		if in == "grant" {
+			g.Header = http.Header{"x-backend-auth": {"hunter2"}}
+		}
+		_, err := c.Token(t.Context(), g)
+		var e *tokenendpoint.Error
+		var re *oauth2.RetrieveError
+		if !errors.As(err, &e) || !errors.As(err, &re) || e.Detail != "" || len(re.Body) != 0 {
+			t.Errorf("in the %s: error = %v with %q and %q, want one without the server's text", in, err, e.Detail, re.Body)
+		}
+	}
+}
+
+func TestShownHeaders(t *testing.T) {
+	s := serve(t, answer(400, `{"error":"invalid_request"}`,
+		"Set-Cookie", "a=b", "Location", "/a", "Content-Location", "/a?b=c", "Refresh", "1; url=/a", "X-Request-Id", "17",
+		"X-Debug", "secret=s3cr3t-of-client", "X-Escaped", url.QueryEscape("s3 cr3t/of-header")))
+	c := newClient(t, s, func(o *tokenendpoint.Options) { o.Header = http.Header{"X-Auth": {"s3 cr3t/of-header"}} })
+	_, err := c.Token(t.Context(), clientCredentials)
+	var re *oauth2.RetrieveError
+	if !errors.As(err, &re) {
+		t.Fatalf("error = %v, want a RetrieveError", err)
+	}
+	h := re.Response.Header
+	for _, name := range []string{"Set-Cookie", "Location", "Content-Location", "Refresh", "X-Debug", "X-Escaped"} {
+		if h.Get(name) != "" {
+			t.Errorf("%s is shown", name)
+		}
+	}
+	if h.Get("X-Request-Id") != "17" {
+		t.Errorf("X-Request-Id = %q, want 17", h.Get("X-Request-Id"))
+	}
+}
+
 func TestPublicValuesPrintNoSecret(t *testing.T) {
 	o := tokenendpoint.Options{ClientID: "my-client", ClientSecret: "s3cr3t", Header: http.Header{"X-Auth": {"s3cr3t"}}}
 	c, err := tokenendpoint.New(tokenURL+"?key=s3cr3t", &o)
