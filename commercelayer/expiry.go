@@ -13,6 +13,10 @@ import (
 // tolerance is by how much two clocks may differ and still agree.
 const tolerance = time.Minute
 
+// sameLife is by how much exp less expires_in may be off the server's clock, of
+// which all that is known may be a Date that a cache has kept, or our own clock.
+const sameLife = 5 * time.Minute
+
 // maxLife bounds what claims can say; the service's own bound is a year.
 const maxLife = 10 * 365 * 24 * time.Hour
 
@@ -35,7 +39,7 @@ func expiry(r *tokenendpoint.Response) time.Time {
 	life := expires.Sub(issued)
 	known := !issued.IsZero() && life > 0
 	switch {
-	case r.ExpiresIn > 0 && expires.Add(-r.ExpiresIn).Sub(server).Abs() <= tolerance,
+	case r.ExpiresIn > 0 && expires.Add(-r.ExpiresIn).Sub(server).Abs() <= sameLife,
 		!known && !r.Token.Expiry.IsZero():
 		life = r.ExpiresIn
 	case !known:

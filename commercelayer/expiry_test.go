@@ -20,6 +20,7 @@ func TestExpiry(t *testing.T) {
 		// by the server's clock, which is ahead of the local one by this much
 		ahead            time.Duration
 		noDate           bool
+		stale            time.Duration // the age of the Date header
 		minted, life     time.Duration // the token's iat before the answer, and exp - iat; life 0: no times in it
 		noIssued, noJWT  bool
 		expiresIn        string // "": absent
@@ -34,6 +35,10 @@ func TestExpiry(t *testing.T) {
 		{name: "given again, server ahead", ahead: day, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
 		{name: "given again, server behind", ahead: -day, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
 		{name: "given again, no date", noDate: true, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
+		{name: "given again, no date, server a little ahead", noDate: true, ahead: 4 * time.Minute, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
+		{name: "given again, no date, server a little behind", noDate: true, ahead: -4 * time.Minute, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
+		{name: "given again, stale date", stale: 4 * time.Minute, minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3600", want: time.Hour},
+		{name: "given again, expires_in is not the rest", minted: 3 * time.Hour, life: 4 * time.Hour, expiresIn: "3960", want: 4 * time.Hour},
 		{name: "fresh, no date, server ahead", noDate: true, ahead: day, life: 4 * time.Hour, expiresIn: "14400", want: 4 * time.Hour},
 		{name: "expires_in is not the rest", life: 4 * time.Hour, expiresIn: "60", want: 4 * time.Hour},
 		{name: "expires_in is absurd", life: 4 * time.Hour, expiresIn: "1e300", want: 4 * time.Hour},
@@ -73,7 +78,7 @@ func TestExpiry(t *testing.T) {
 					if tt.expiresIn != "" {
 						body += `,"expires_in":` + tt.expiresIn
 					}
-					h := http.Header{"Date": {server.UTC().Format(http.TimeFormat)}}
+					h := http.Header{"Date": {server.Add(-tt.stale).UTC().Format(http.TimeFormat)}}
 					if tt.noDate {
 						h = nil
 					}
