@@ -77,6 +77,10 @@ func NewCredentials(id, secret string, opts *Options) (*Credentials, error) {
 		// What is left that can be wrong is the address.
 		return nil, errors.New("commercelayer: Options.AuthURL: " + strings.TrimPrefix(err.Error(), "tokenendpoint: "))
 	}
+	if c.hosts == (hosts{}) {
+		// Its tokens would go to the public service's hosts, a guess.
+		return nil, errors.New("commercelayer: Options.AuthURL does not tell the domain of the API: set Options.Domain, or use https://auth.<domain>, or an IP address with the path /auth")
+	}
 	// Not kept where it is not needed: somebody else's struct may print this one.
 	c.backend, c.options.BackendAuth = c.options.BackendAuth != "", ""
 	return c, nil

@@ -39,17 +39,34 @@ func hostsOf(authURL string) (hosts, bool) {
 		return hosts{}, false
 	}
 	path := strings.TrimSuffix(u.Path, "/")
-	if _, err := netip.ParseAddr(u.Hostname()); err == nil || u.Hostname() == "localhost" {
-		return hosts{scheme: u.Scheme, host: u.Host}, path == "/auth"
+	// One host, however it is written.
+	name := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	port := u.Port()
+	if port != "" && port != defaultPort[u.Scheme] {
+		port = ":" + port
+	} else {
+		port = ""
 	}
-	domain, ok := strings.CutPrefix(strings.ToLower(u.Host), "auth.")
+	if ip, err := netip.ParseAddr(name); err == nil || name == "localhost" {
+		if ip.Is6() {
+			name = "[" + name + "]"
+		}
+		return hosts{scheme: u.Scheme, host: name + port}, path == "/auth" && ip.Zone() == ""
+	}
+	domain, ok := strings.CutPrefix(name+port, "auth.")
 	return hosts{scheme: u.Scheme, domain: domain}, ok && path == "" && isDomain(domain)
 }
 
-// isDomain reports whether s is a host name, perhaps with a port.
+var defaultPort = map[string]string{"https": "443", "http": "80"}
+
+// isDomain reports whether s is a host name, perhaps with a port. One label alone
+// is not: tokens for its subdomains could go to anybody's (*.io).
 func isDomain(s string) bool {
 	name, port, hasPort := strings.Cut(s, ":")
 	if hasPort && (port == "" || strings.Trim(port, "0123456789") != "") {
+		return false
+	}
+	if !strings.Contains(name, ".") && !strings.EqualFold(name, "localhost") {
 		return false
 	}
 	for label := range strings.SplitSeq(name, ".") {
@@ -67,12 +84,13 @@ func isLabel(s string) bool {
 		strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-") == ""
 }
 
-// resolve finds the installation and the base of its auth host.
+// resolve finds the installation and the base of its auth host. Without an error,
+// hosts are zero if AuthURL does not tell them.
 func (o *Options) resolve() (h hosts, authURL string, err error) {
 	if o.Domain != "" && (!isDomain(o.Domain) || strings.HasPrefix(strings.ToLower(o.Domain), "auth.")) {
 		return hosts{}, "", errors.New("commercelayer: Options.Domain is not a domain: want commercelayer.io, without https:// and auth")
 	}
-	domain := strings.ToLower(o.Domain)
+	domain := strings.TrimSuffix(strings.ToLower(o.Domain), ":443")
 	if domain == "" {
 		domain = DefaultDomain
 	}
@@ -91,6 +109,8 @@ func (o *Options) resolve() (h hosts, authURL string, err error) {
 			return hosts{}, "", errors.New("commercelayer: Options.Domain and AuthURL name two domains: leave Domain empty")
 		}
 		h = named
+	} else if o.Domain == "" {
+		h = hosts{}
 	}
 	return h, authURL, nil
 }

@@ -22,6 +22,14 @@ func TestAddresses(t *testing.T) {
 		{"localhost", commercelayer.Options{AuthURL: "http://auth.localhost:8080"}, "http://auth.localhost:8080/oauth/token"},
 		{"gateway", commercelayer.Options{AuthURL: "https://gw.example/cl", Domain: "commercelayer.co"}, "https://gw.example/cl/oauth/token"},
 		{"the same domain twice", commercelayer.Options{AuthURL: "https://auth.commercelayer.co", Domain: "commercelayer.co"}, "https://auth.commercelayer.co/oauth/token"},
+		{"the same domain twice, port written", commercelayer.Options{AuthURL: "https://auth.commercelayer.co", Domain: "commercelayer.co:443"}, "https://auth.commercelayer.co/oauth/token"},
+		{"gateway without a domain", commercelayer.Options{AuthURL: "https://gw.example/cl"}, ""},
+		{"auth host with a path", commercelayer.Options{AuthURL: "https://auth.commercelayer.co/x"}, ""},
+		{"by IP without the path", commercelayer.Options{AuthURL: "http://127.0.0.1:8080"}, ""},
+		{"one label", commercelayer.Options{Domain: "io"}, ""},
+		{"one label with port", commercelayer.Options{Domain: "io:443"}, ""},
+		{"one label below auth", commercelayer.Options{AuthURL: "https://auth.io"}, ""},
+		{"domain localhost", commercelayer.Options{Domain: "localhost:8443"}, "https://auth.localhost:8443/oauth/token"},
 		{"two domains", commercelayer.Options{AuthURL: "https://auth.commercelayer.co", Domain: "commercelayer.io"}, ""},
 		{"plain http", commercelayer.Options{AuthURL: "http://auth.commercelayer.io"}, ""},
 		{"no scheme", commercelayer.Options{AuthURL: "auth.commercelayer.io"}, ""},
@@ -73,5 +81,41 @@ func TestAddresses(t *testing.T) {
 	}
 	if _, err := commercelayer.NewCredentials("id", "s3cr3t\n", nil); err == nil || strings.Contains(err.Error(), "s3cr3t") {
 		t.Errorf("secret with a line break: error = %v, want one without it", err)
+	}
+}
+
+// However the auth host is written, tokens go to the hosts beside it, and there
+// only.
+func TestInstallationOfAuthURL(t *testing.T) {
+	tests := []struct{ authURL, api string }{
+		{"https://auth.commercelayer.co", "https://my-brand.commercelayer.co"},
+		{"https://AUTH.CommerceLayer.co/", "https://my-brand.commercelayer.co"},
+		{"https://auth.commercelayer.co:443", "https://my-brand.commercelayer.co"},
+		{"https://auth.commercelayer.co.", "https://my-brand.commercelayer.co"},
+		{"https://auth.commercelayer.co.:8443", "https://my-brand.commercelayer.co:8443"},
+		{"http://auth.localhost:80", "http://my-brand.localhost"},
+		{"http://LOCALHOST:8080/auth", "http://localhost:8080/my-brand"},
+		{"http://127.0.0.1:80/auth", "http://127.0.0.1/my-brand"},
+		{"http://[::1]:8080/auth", "http://[::1]:8080/my-brand"},
+		{"http://[::FFFF:127.0.0.1]:8080/auth", "http://[::ffff:127.0.0.1]:8080/my-brand"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.authURL, func(t *testing.T) {
+			s := &stub{}
+			i, err := commercelayer.NewIntegration("id", "secret", &commercelayer.Options{AuthURL: tt.authURL, Base: s})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for address, want := range map[string]string{tt.api: "Bearer access", "https://my-brand.commercelayer.io": ""} {
+				resp, err := i.Client().Get(address + "/api/skus")
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp.Body.Close()
+				if got := s.last(t).Header.Get("Authorization"); got != want {
+					t.Errorf("%s: Authorization = %q, want %q", address, got, want)
+				}
+			}
+		})
 	}
 }

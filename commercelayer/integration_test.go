@@ -120,7 +120,7 @@ func TestWhereTheTokenGoes(t *testing.T) {
 		{"public domain, other auth host", commercelayer.Options{AuthURL: "https://auth.commercelayer.test:8443"}, "https://my-brand.commercelayer.io/", false},
 		{"by IP", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth"}, "http://127.0.0.1:8080/my-brand/api/skus", true},
 		{"by IP, other port", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth"}, "http://127.0.0.1:8081/my-brand/api/skus", false},
-		{"auth host behind a gateway", commercelayer.Options{AuthURL: "https://gw.example/cl"}, "https://my-brand.commercelayer.io/", true},
+		{"auth host behind a gateway", commercelayer.Options{AuthURL: "https://gw.example/cl", Domain: "commercelayer.io"}, "https://my-brand.commercelayer.io/", true},
 		{"gateway", commercelayer.Options{}, "https://gw.example/api/skus", false},
 		{"gateway that is configured", commercelayer.Options{Origins: []string{"https://gw.example"}}, "https://gw.example/api/skus", true},
 	}
@@ -158,7 +158,7 @@ func TestIntegrationCoreAPIURL(t *testing.T) {
 		want         string // "": an error
 	}{
 		{"of old", "https://commercelayer.io", commercelayer.Options{}, "https://my-brand.commercelayer.io"},
-		{"behind a gateway", "https://auth.commercelayer.io", commercelayer.Options{AuthURL: "https://gw.example/cl"}, "https://my-brand.commercelayer.io"},
+		{"behind a gateway", "https://auth.commercelayer.io", commercelayer.Options{AuthURL: "https://gw.example/cl", Domain: "commercelayer.io"}, "https://my-brand.commercelayer.io"},
 		{"by IP", "http://127.0.0.1:8080/auth", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth"}, "http://127.0.0.1:8080/my-brand"},
 		{"other installation", "https://auth.evil.example", commercelayer.Options{}, ""},
 		{"plain http", "http://auth.commercelayer.io", commercelayer.Options{}, ""},

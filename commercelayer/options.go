@@ -32,8 +32,9 @@ var sharedLimit tokenendpoint.RateLimit
 // for the public service. It is safe to print: no secret shows.
 type Options struct {
 	// Domain is the service's domain, with a port if it has one. Its hosts are
-	// auth.<Domain> and <organization>.<Domain>. Default: that of AuthURL if it has
-	// one, else [DefaultDomain].
+	// auth.<Domain> and <organization>.<Domain>. Default: that of AuthURL, else
+	// [DefaultDomain]. Required if AuthURL is neither auth.<domain> nor an IP
+	// address or localhost with the path /auth.
 	Domain string
 	// AuthURL is the base of the auth host if it is not https://auth.<Domain>: for
 	// example http://127.0.0.1:8080/auth, the local stand-in addressed by IP.
