@@ -160,6 +160,8 @@ func TestIntegrationCoreAPIURL(t *testing.T) {
 		{"of old", "https://commercelayer.io", commercelayer.Options{}, "https://my-brand.commercelayer.io"},
 		{"behind a gateway", "https://auth.commercelayer.io", commercelayer.Options{AuthURL: "https://gw.example/cl", Domain: "commercelayer.io"}, "https://my-brand.commercelayer.io"},
 		{"by IP", "http://127.0.0.1:8080/auth", commercelayer.Options{AuthURL: "http://127.0.0.1:8080/auth"}, "http://127.0.0.1:8080/my-brand"},
+		{"port written", "https://auth.commercelayer.io", commercelayer.Options{AuthURL: "https://auth.commercelayer.io:443"}, "https://my-brand.commercelayer.io"},
+		{"domain's port written", "https://auth.commercelayer.io", commercelayer.Options{Domain: "commercelayer.io:443"}, "https://my-brand.commercelayer.io"},
 		{"other installation", "https://auth.evil.example", commercelayer.Options{}, ""},
 		{"plain http", "http://auth.commercelayer.io", commercelayer.Options{}, ""},
 		{"other port", "https://auth.commercelayer.io:8443", commercelayer.Options{}, ""},
