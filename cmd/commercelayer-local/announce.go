@@ -61,7 +61,7 @@ func (l *local) announce(w io.Writer) error {
 
 	fmt.Fprintf(&b, "\n# If the names do not resolve here, this line for /etc/hosts:\n# %s %s\n",
 		l.address(), strings.Join(l.server.Hosts(), " "))
-	fmt.Fprintf(&b, "\n# Without names, for Go clients only (js-auth takes no issuer that does not\n# begin with https://auth., and browsers need the names):\n#   auth host  %s/auth\n#   Core API   %s/%s/api\n",
+	fmt.Fprintf(&b, "\n# Without names, for Go clients only (js-auth takes no issuer that does not\n# begin with https://auth., and browsers need the names):\n# export COMMERCELAYER_AUTH_URL=%s/auth\n# export COMMERCELAYER_API_URL=%s/%s\n",
 		byIP, byIP, o.Organization.Slug)
 	if !l.settings.tls {
 		fmt.Fprint(&b, "\n# js-auth and browsers need https: start with -ca-out ca.pem.\n")

@@ -5,6 +5,13 @@
 //	go install github.com/bearerkit/bearer/cmd/commercelayer-local@latest
 //	commercelayer-local
 //
+// To have its settings in a shell, or to ask it by hand:
+//
+//	commercelayer-local > local.env &
+//	. ./local.env
+//	curl $COMMERCELAYER_AUTH_URL/oauth/token -d grant_type=client_credentials -d client_id=$COMMERCELAYER_CLIENT_ID -d client_secret=$COMMERCELAYER_CLIENT_SECRET
+//	curl -H "Authorization: Bearer …" -H "Accept: application/vnd.api+json" $COMMERCELAYER_API_URL/api/skus
+//
 // It prints the settings that a client needs, as lines for a shell: the domain,
 // client ids and secrets of an integration, a sales channel, a webapp and a
 // provisioning application, a scope, and a customer who can sign in. Requests are
@@ -34,7 +41,8 @@
 // With -config it reads a JSON file. What the file leaves out keeps its
 // default, and a flag that is given wins; -tls=false wins over "ca_out" too, which
 // otherwise implies TLS. Durations are texts such as "90m";
-// prices are in cents.
+// prices are in cents;
+// a relative path is one from the working directory.
 //
 //	{
 //	  "addr": "127.0.0.1:4747",
@@ -80,15 +88,12 @@
 //
 // A fault has at most one effect, and may come late:
 //
-//	{
-//	  "endpoint": "token, revoke, keys, authorize or api; all of them without it",
-//	  "grant": "password",
-//	  "times": 2,
-//	  "delay": "1.5s",
-//	  "status": 429, "retry_after": "10s",
-//	  "drop": "before, after or within the answer",
-//	  "malformed": true,
-//	  "body": "this instead",
-//	  "endless": true, "pace": "1s"
-//	}
+//	curl -d '{"endpoint": "token", "times": 2, "status": 429, "retry_after": "10s"}' http://127.0.0.1:4747/_local/faults
+//	curl -d '{"endpoint": "api", "delay": "1.5s", "drop": "after"}' http://127.0.0.1:4747/_local/faults
+//
+// The endpoint is token, revoke, keys, authorize or api, or all of them if it is
+// left out; "grant" narrows token to one grant type. Without "times" the fault
+// lasts until it is deleted. The effect is "status", "drop" (before, after or
+// within the answer), "malformed": true, "body" (a text to answer instead) or
+// "endless": true, at the "pace" of one byte each so long.
 package main
