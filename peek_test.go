@@ -3,6 +3,7 @@ package bearer_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -63,9 +64,7 @@ func stalledGzip(header http.Header) http.HandlerFunc {
 			return
 		}
 		w.Header().Set("Content-Encoding", "gzip")
-		for k, v := range header {
-			w.Header()[k] = v
-		}
+		maps.Copy(w.Header(), header)
 		w.WriteHeader(http.StatusUnauthorized)
 		w.(http.Flusher).Flush()
 		<-r.Context().Done()
