@@ -33,8 +33,8 @@ var (
 // NewIntegration returns the integration with this client id and secret. It sends
 // nothing: the first token is asked for when it is needed.
 func NewIntegration(id, secret string, opts *Options) (*Integration, error) {
-	if secret == "" {
-		return nil, errors.New("commercelayer: an integration needs its client secret")
+	if id == "" || secret == "" {
+		return nil, errors.New("commercelayer: an integration needs its client id and client secret: pass those of the API credentials")
 	}
 	c, err := NewCredentials(id, secret, opts)
 	if err != nil {

@@ -58,8 +58,8 @@ var (
 // Unless there is an Options.Initial, it has to be authorized first: see
 // [Webapp.AuthCodeURL] and [Webapp.Exchange].
 func NewWebapp(id, secret string, opts *Options) (*Webapp, error) {
-	if secret == "" {
-		return nil, errors.New("commercelayer: a webapp needs its client secret")
+	if id == "" || secret == "" {
+		return nil, errors.New("commercelayer: a webapp needs its client id and client secret: pass those of the API credentials")
 	}
 	c, err := NewCredentials(id, secret, opts)
 	if err != nil {

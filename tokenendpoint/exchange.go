@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"slices"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/bearerkit/bearer/internal/retryafter"
@@ -243,13 +244,18 @@ func (x *exchange) unanswered(call, attempt context.Context, err error, c *conne
 	case errors.Is(err, errNotLoopback):
 		e.problem, e.next = "the host is not on this machine", "use https, or the host's loopback address"
 		e.transient = false
+	case notTLS(err):
+		e.problem, e.next = "the server does not speak TLS", "check the address: is it http, not https?"
+		e.transient = false
 	case untrusted(err):
 		e.problem, e.next = "the connection cannot be trusted", "check the server's certificate and the host's name"
 		e.transient = false
 	case errors.As(err, &dns):
 		e.problem, e.next = "the host's name was not found", "check the configured address"
+	case errors.Is(err, syscall.ECONNREFUSED):
+		e.problem, e.next = "connection refused", "check the address, and that the server runs"
 	case !e.MayHaveActed:
-		e.problem = "no connection"
+		e.problem, e.next = "no connection", "check the address, and try again later"
 	}
 	return e
 }
@@ -325,9 +331,13 @@ func untrusted(err error) bool {
 	var authority x509.UnknownAuthorityError
 	var host x509.HostnameError
 	var invalid x509.CertificateInvalidError
+	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
+}
+
+// notTLS reports an answer that is no TLS record.
+func notTLS(err error) bool {
 	var record tls.RecordHeaderError
-	return errors.As(err, &verification) || errors.As(err, &authority) || errors.As(err, &host) ||
-		errors.As(err, &invalid) || errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
+	return errors.As(err, &record) || errors.Is(err, http.ErrSchemeMismatch)
 }
 
 // shown is the header without what can hold secrets, or does.

@@ -151,3 +151,25 @@ func TestAgreesWithOAuth2(t *testing.T) {
 		})
 	}
 }
+
+func TestWhatIsWrongWithTheAddress(t *testing.T) {
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	tests := []struct{ name, url, want string }{
+		{"https to a plain port", strings.Replace(plain.URL, "http:", "https:", 1), "does not speak TLS"},
+		{"nobody listens", gone.URL, "connection refused: check the address"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c, err := tokenendpoint.New(tt.url, &tokenendpoint.Options{ClientID: "id", MaxRetries: -1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Token(t.Context(), clientCredentials); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error = %v, want %q in it", err, tt.want)
+			}
+		})
+	}
+}
