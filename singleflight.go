@@ -35,14 +35,20 @@ func (f *flight) do(ctx context.Context, limit time.Duration, call func(context.
 	}
 }
 
-// begin is do for those who do not wait. The call has the values of ctx, less its
-// httptrace hooks, which belong to another request; limit is all that ends it.
+// begin is do for those who do not wait. The call has the values of ctx, less what
+// detached takes out; limit is all that ends it.
 func (f *flight) begin(ctx context.Context, limit time.Duration, call func(context.Context) (*Token, error)) <-chan singleflight.Result {
 	return f.group.DoChan("", func() (any, error) {
-		detached, cancel := context.WithTimeout(untraced.Context(context.WithoutCancel(ctx)), limit)
+		ctx, cancel := context.WithTimeout(detached(ctx), limit)
 		defer cancel()
-		return call(detached)
+		return call(ctx)
 	})
+}
+
+// detached returns ctx without its end, and without what belongs to the request of
+// whoever came first: its session and its httptrace hooks.
+func detached(ctx context.Context) context.Context {
+	return withoutSession{untraced.Context(context.WithoutCancel(ctx))}
 }
 
 // detach leaves the call under way to those who wait for it already: the next

@@ -1,13 +1,14 @@
 package commercelayer
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"math"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/bearerkit/bearer/internal/unverified"
 )
 
 // Claims are what an access token says. The zero value says nothing. Parts that
@@ -74,9 +75,6 @@ const (
 	kindDashboard    = "dashboard"
 )
 
-// maxToken is far above the size of any token, which is about 1 KB.
-const maxToken = 64 << 10
-
 // DecodeUnverified reads the claims of an access token and verifies nothing:
 // anybody can make a token that says anything. It is for one's own tokens, as
 // they came from the auth host. For those that others send use a verifier.
@@ -90,34 +88,10 @@ func DecodeUnverified(accessToken string) (*Claims, error) {
 
 // decodePayload decodes the middle part of a JWT. Its errors never quote it.
 func decodePayload(accessToken string, into any) error {
-	if len(accessToken) > maxToken {
-		return errors.New("commercelayer: the access token is over 64 KiB: it is not one of the service's")
-	}
-	parts := strings.Split(accessToken, ".")
-	if len(parts) != 3 {
-		return errors.New("commercelayer: the access token is not a JWT: it has not three parts")
-	}
-	b, err := base64.RawURLEncoding.DecodeString(parts[1])
-	if err != nil {
-		return errors.New("commercelayer: the access token is not a JWT: its claims are not base64url")
-	}
-	if len(b) == 0 || b[0] != '{' || json.Unmarshal(b, into) != nil {
-		return errors.New("commercelayer: the access token is not one of the service's: its claims are not the expected JSON")
+	if err := unverified.Claims(accessToken, into); err != nil {
+		return fmt.Errorf("commercelayer: the access token is not one of the service's: it %w", err)
 	}
 	return nil
-}
-
-// times are the claims of a token that tell its life, zero if absent. They are
-// read apart from the others, so that a novelty among those does no harm.
-func times(accessToken string) (issued, expires time.Time) {
-	var w struct {
-		ExpiresAt json.Number `json:"exp"`
-		IssuedAt  json.Number `json:"iat"`
-	}
-	if decodePayload(accessToken, &w) != nil {
-		return time.Time{}, time.Time{}
-	}
-	return unixTime(w.IssuedAt), unixTime(w.ExpiresAt)
 }
 
 // UnmarshalJSON reads the claims of a token.
@@ -143,21 +117,10 @@ func (c *Claims) UnmarshalJSON(b []byte) error {
 		w.CustomClaim = nil
 	}
 	*c = Claims{
-		Issuer: w.Issuer, Scope: w.Scope, ExpiresAt: unixTime(w.ExpiresAt), IssuedAt: unixTime(w.IssuedAt), Test: w.Test, Rand: w.Rand,
+		Issuer: w.Issuer, Scope: w.Scope, ExpiresAt: unverified.Unix(w.ExpiresAt), IssuedAt: unverified.Unix(w.IssuedAt), Test: w.Test, Rand: w.Rand,
 		Application: w.Application, Organization: w.Organization, User: w.User, Owner: w.Owner, Market: w.Market, CustomClaim: w.CustomClaim,
 	}
 	return nil
-}
-
-// unixTime reads a NumericDate (RFC 7519 §2), which may have a fraction. What is
-// no time of the last and next few centuries counts as absent.
-func unixTime(n json.Number) time.Time {
-	seconds, err := n.Float64()
-	if err != nil || seconds <= 0 || seconds > 1e10 {
-		return time.Time{}
-	}
-	whole, fraction := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(fraction*1e9))
 }
 
 // TokenType is the kind of application and of owner, such as

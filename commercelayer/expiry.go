@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/unverified"
 	"github.com/bearerkit/bearer/tokenendpoint"
 )
 
@@ -28,7 +29,7 @@ const maxLife = 10 * 365 * 24 * time.Hour
 // left: then expires_in is the rest. That it is the rest, and not a constant, is
 // known by the server's clock: exp less expires_in must be now.
 func expiry(r *tokenendpoint.Response) time.Time {
-	issued, expires := times(r.Token.AccessToken)
+	issued, expires := unverified.Times(r.Token.AccessToken)
 	if expires.IsZero() {
 		return r.Token.Expiry
 	}
@@ -57,7 +58,7 @@ func restored(t *bearer.Token) *bearer.Token {
 	t = new(*t)
 	if t.Expiry.IsZero() {
 		t.Expiry = time.Unix(1, 0)
-		if _, expires := times(t.AccessToken); !expires.IsZero() {
+		if _, expires := unverified.Times(t.AccessToken); !expires.IsZero() {
 			t.Expiry = expires
 		}
 	}

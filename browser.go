@@ -1,0 +1,274 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// browser is what the sessions of one request have in common: the session id, and
+// the answer that takes cookies along.
+type browser struct {
+	*shop
+	request *http.Request
+	first   *Session
+	inbound *inbound // nil if the request has brought no token of its own
+
+	mu       sync.Mutex // guards what follows
+	readID   bool
+	id       string // "" if there is none
+	day      int    // when its cookie was set
+	firstID  string // the application's, as it was when the request came
+	begun    bool   // the header is out
+	changing bool   // a login or logout is under way
+	setID    bool   // the cookie must be sent
+	maxAge   time.Duration
+	others   []*Session // those of other storefronts, see Session.For
+}
+
+var (
+	errShortID  = &safeError{"the application's session id is shorter than 16 bytes: it must be long and random", nil}
+	errSameID   = &safeError{"the application's session id is the one that the request came with: give the visitor a new one before SetCustomer, since somebody may have planted the old one", nil}
+	errNoID     = &safeError{"the application has no session to keep the customer in: MiddlewareOptions.SessionID returned an empty id", nil}
+	errBegun    = &safeError{"the answer's header has been sent, and the visitor's cookie can no longer be set: sign in before writing the answer", nil}
+	errInbound  = &safeError{"the request speaks for the bearer of its own token, who cannot sign in or out by it", nil}
+	errChanging = &safeError{"another login or logout of the same request is under way", nil}
+)
+
+// start does what cannot wait for the session's first use.
+func (b *browser) start(ctx context.Context) {
+	if b.opts.SessionID != nil {
+		b.firstID = b.opts.SessionID(b.request)
+	}
+	if b.opts.Carrier != nil && b.inbound == nil {
+		b.first.refreshFirst(ctx)
+	}
+}
+
+// refreshFirst gets a carried customer's next token while there is a header to
+// send it with. A failure shows when the token is used.
+func (s *Session) refreshFirst(ctx context.Context) {
+	raw := s.load()
+	if raw == nil {
+		return
+	}
+	r, err := s.front.readRecord(raw)
+	if err != nil || r.state != StateCustomer || r.token.RefreshToken == "" {
+		return
+	}
+	if h := newHeld(r.token, r.issued, s.front.opts.RefreshAhead); h != nil && !h.expired(time.Now()) && !h.aging(time.Now()) {
+		return
+	}
+	c, err := s.resolve(ctx) // it may have a successor already
+	if c == nil || err != nil {
+		return
+	}
+	due, serving := c.source.due()
+	if !due {
+		return
+	}
+	if serving {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, carriedWait)
+		defer cancel()
+	}
+	if failed, ok := c.source.renew(ctx).(*TokenError); ok {
+		s.front.pin(c, failed.NextTry)
+	}
+}
+
+// currentID is the browser's session id, "" if it has none.
+func (b *browser) currentID() string {
+	switch {
+	case b.inbound != nil || b.opts.Carrier != nil:
+		return ""
+	case b.opts.SessionID != nil:
+		return b.opts.SessionID(b.request)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if !b.readID {
+		b.readID = true
+		b.id, b.day = b.cookie.read(b.request)
+	}
+	return b.id
+}
+
+// session is the one of f.
+func (b *browser) session(f *Storefront) *Session {
+	if b.first.front == f {
+		return b.first
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, s := range b.others {
+		if s.front == f {
+			return s
+		}
+	}
+	s := &Session{front: f, browser: b}
+	b.others = append(b.others, s)
+	return s
+}
+
+// change begins a login or logout. Only a login needs the header.
+func (b *browser) change(login bool) (done func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.inbound != nil:
+		return nil, errInbound
+	case b.changing:
+		return nil, errChanging
+	case login && b.begun && b.opts.SessionID == nil:
+		return nil, errBegun
+	}
+	b.changing = true
+	return func() {
+		b.mu.Lock()
+		b.changing = false
+		b.mu.Unlock()
+	}, nil
+}
+
+// nextID is the id for a customer who signs in.
+func (b *browser) nextID() (string, error) {
+	if b.opts.SessionID == nil {
+		return newSessionID(), nil
+	}
+	id := b.opts.SessionID(b.request)
+	switch {
+	case id == "":
+		return "", errNoID
+	case len(id) < minSessionID:
+		return "", errShortID
+	case id == b.firstID:
+		return "", errSameID
+	}
+	b.firstID = id
+	return id, nil
+}
+
+// send has the cookie sent, with the id, or removed if that is "". It reports
+// whether there is a header to send it with.
+func (b *browser) send(id string, maxAge time.Duration) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.opts.SessionID != nil {
+		return true
+	}
+	if b.begun {
+		return false
+	}
+	if b.opts.Carrier == nil {
+		b.readID, b.id, b.day = true, id, today()
+		b.setID, b.maxAge = true, maxAge
+	}
+	return true
+}
+
+// begin adds the cookies and what caches have to know to the header of w. It is
+// called once.
+func (b *browser) begin(w http.ResponseWriter) {
+	b.mu.Lock()
+	b.begun = true
+	setID, id, day, maxAge := b.setID, b.id, b.day, b.maxAge
+	others := b.others
+	b.mu.Unlock()
+
+	sent := setID
+	private := b.first.isPrivate()
+	switch life := b.first.rememberFor(); {
+	case setID && id == "":
+		b.cookie.remove(w)
+	case setID:
+		b.cookie.write(w, id, maxAge)
+	case id != "" && life > 0 && day < today(): // it ends later now
+		b.cookie.write(w, id, life)
+		sent = true
+	}
+	if b.opts.Carrier != nil {
+		sent = b.first.save(w) || sent
+	}
+	for _, s := range others {
+		private = private || s.isPrivate()
+		if b.opts.Carrier != nil {
+			sent = s.save(w) || sent
+		}
+	}
+	h := w.Header()
+	if sent || private && h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "private, no-store")
+	}
+	if sent || private {
+		varyByCookie(h)
+	}
+}
+
+// varyByCookie tells caches that the answer is not for everybody (RFC 9110
+// §12.5.5).
+func varyByCookie(h http.Header) {
+	for _, line := range h["Vary"] {
+		for field := range strings.SplitSeq(line, ",") {
+			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, "Cookie") {
+				return
+			}
+		}
+	}
+	h.Add("Vary", "Cookie")
+}
+
+func (s *Session) isPrivate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.private
+}
+
+// rememberFor is how long the browser is to remember the customer; 0 if there is
+// none, or for as long as it runs.
+func (s *Session) rememberFor() time.Duration {
+	s.mu.Lock()
+	c := s.cust
+	s.mu.Unlock()
+	if c == nil {
+		return 0
+	}
+	rec, _, _ := c.latest()
+	return s.front.rememberFor(rec)
+}
+
+func (f *Storefront) rememberFor(r record) time.Duration {
+	if r.token == nil || r.token.RefreshToken == "" {
+		return 0
+	}
+	return f.opts.RefreshLife
+}
+
+// save has the browser carry the record as it is by now, and reports whether that
+// took a cookie.
+func (s *Session) save(w http.ResponseWriter) bool {
+	s.mu.Lock()
+	known, c, carried := s.known, s.cust, s.carried
+	s.mu.Unlock()
+	if !known {
+		return false
+	}
+	var raw []byte
+	var maxAge time.Duration
+	if c != nil {
+		if _, ended := c.hasEnded(); !ended {
+			rec, _, _ := c.latest()
+			raw, maxAge = rec.raw, s.front.rememberFor(rec)
+		}
+	}
+	if bytes.Equal(raw, carried) {
+		return false
+	}
+	if err := s.browser.opts.Carrier.Save(w, s.front.opts.Key, raw, maxAge); err != nil {
+		s.front.opts.Observer(s.browser.request.Context(), SaveFailed{Source: s.front.opts.Name + " customer", Err: err})
+	}
+	return true
+}

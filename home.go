@@ -1,0 +1,50 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// home is where one customer's record is kept.
+type home interface {
+	// load returns the record, nil if there is none.
+	load(ctx context.Context) ([]byte, error)
+	// swap replaces old, which was loaded or is nil, and reports whether that was
+	// still there.
+	swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error)
+	// lock names what must not be spent twice at a time.
+	lock(r record) string
+	origin() Origin
+}
+
+// storageTimeout bounds each use of a storage: one that hangs is one that fails.
+const storageTimeout = 5 * time.Second
+
+// stored is a record in the Storefront's storage.
+type stored struct {
+	storage CompareAndSwapper
+	key     string
+}
+
+func (h stored) load(ctx context.Context) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	raw, err := h.storage.Get(ctx, h.key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil && raw == nil {
+		raw = []byte{}
+	}
+	return raw, err
+}
+
+func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	return h.storage.CompareAndSwap(ctx, h.key, old, next, ttl)
+}
+
+func (h stored) lock(record) string { return h.key }
+func (h stored) origin() Origin     { return OriginStorage }

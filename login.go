@@ -1,0 +1,335 @@
+package bearer
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+)
+
+// tombstoneLife is how long a logout is remembered: longer than any refresh, or
+// any request of another library, that may have begun before.
+const tombstoneLife = time.Hour
+
+var (
+	errNoCustomers = &safeError{"the Storefront has nowhere to keep customers: set StorefrontOptions.Customers, such as to memstore.New(nil)", nil}
+	errNotForever  = &safeError{"the customer's token has expired already: sign in again", nil}
+)
+
+// SetCustomer makes the visitor the customer that t speaks for, one that the token
+// endpoint has just issued. The session gets a new id (session fixation), with
+// which its records for other storefronts go along; a customer who was signed in
+// before is signed out. With a refresh token the browser remembers the customer
+// for as long as that lives, else until it is closed.
+//
+// It must be called before the answer is begun. After an error nothing has changed
+// and nobody is signed in by t.
+func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
+	f := s.front
+	if f.opts.Customers == nil {
+		return errNoCustomers
+	}
+	if t == nil || t.AccessToken == "" {
+		return errEmptyToken
+	}
+	done, err := s.browser.change(true)
+	if err != nil {
+		return err
+	}
+	before := s.customerNow()
+	c, err := s.signIn(ctx, received(t, time.Now()))
+	done()
+	if err != nil {
+		return err
+	}
+	rec, _, _ := c.latest()
+	f.opts.Observer(ctx, SignedIn{Storefront: f.opts.Name, Owner: rec.owner, Again: before})
+	if f.opts.OnLogin != nil {
+		ctx = NewContext(ctx, s)
+		guest, _ := s.Guest(ctx)
+		f.opts.OnLogin(ctx, guest, c.authorization(rec.token))
+	}
+	return nil
+}
+
+func (s *Session) customerNow() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.cust != nil
+}
+
+// signIn puts the record in its home, and then whoever was there before out of it.
+func (s *Session) signIn(ctx context.Context, t *Token) (*customer, error) {
+	f, b, now := s.front, s.browser, time.Now()
+	r, err := f.newRecord(t, now)
+	if err != nil {
+		return nil, err
+	}
+	if h := newHeld(t, now, -1); h == nil {
+		return nil, errNotForever
+	}
+	oldID := b.currentID()
+	if b.opts.SessionID != nil {
+		oldID = b.firstID
+	}
+	old, oldKey, err := s.home()
+	if err != nil && err != errShortID {
+		return nil, err
+	}
+	if b.opts.SessionID != nil {
+		old, oldKey = nil, ""
+		if oldID != "" {
+			oldKey = f.customerKey(oldID)
+			old = stored{f.opts.Customers, oldKey}
+		}
+	}
+
+	var h home
+	var key, id string
+	if b.opts.Carrier != nil {
+		if err := b.opts.Carrier.Save(headerOnly{}, f.opts.Key, r.raw, f.rememberFor(r)); err != nil {
+			return nil, err
+		}
+		h = carried{f.opts.Customers, f.opts.Key, r.raw}
+		key = h.lock(r)
+	} else {
+		if id, err = b.nextID(); err != nil {
+			return nil, err
+		}
+		key = f.customerKey(id)
+		h = stored{f.opts.Customers, key}
+		// A record under the application's id is as strange as it would be under ours.
+		ok, err := h.swap(ctx, nil, r.raw, f.life(r, now))
+		if err != nil {
+			return nil, &safeError{"the customer's session cannot be written to the storage, and nobody is signed in: " + describe(err), err}
+		}
+		if !ok {
+			return nil, errSameID
+		}
+	}
+	if !b.send(id, f.rememberFor(r)) {
+		h.swap(context.WithoutCancel(ctx), r.raw, nil, 0)
+		return nil, errBegun
+	}
+
+	c := f.customer(key, h, r)
+	s.mu.Lock()
+	s.cust, s.state, s.known, s.askedAt = c, StateCustomer, true, now
+	s.lost, s.private = false, true
+	s.mu.Unlock()
+
+	ctx = context.WithoutCancel(ctx)
+	if oldID != "" && b.opts.Carrier == nil {
+		for _, other := range b.fronts {
+			if other != f {
+				other.move(ctx, oldID, id)
+				b.session(other).reset()
+			}
+		}
+	}
+	if old != nil {
+		gone, err := f.end(ctx, old, oldKey)
+		if err != nil {
+			f.down(ctx, err)
+		}
+		// Two sign-ins of one customer may have been given the same tokens.
+		for i, g := range gone {
+			g = new(*g)
+			if g.RefreshToken == t.RefreshToken {
+				g.RefreshToken = ""
+			}
+			if g.AccessToken == t.AccessToken {
+				g.AccessToken = ""
+			}
+			gone[i] = g
+		}
+		if err := takeBack(ctx, f.opts.Revoke, gone...); err != nil {
+			f.opts.Observer(ctx, RevocationFailed{Storefront: f.opts.Name, Err: err})
+		}
+	}
+	return c, nil
+}
+
+// headerOnly is for a Carrier's Save that is to show whether it can.
+type headerOnly struct{}
+
+func (headerOnly) Header() http.Header         { return http.Header{} }
+func (headerOnly) Write(b []byte) (int, error) { return len(b), nil }
+func (headerOnly) WriteHeader(int)             {}
+
+// reset makes the session ask its home again.
+func (s *Session) reset() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c := s.cust; c != nil {
+		s.cust, s.state, s.known = nil, StateGuest, false
+	}
+}
+
+// move takes the record of a browser along to its new id. A refresh of it that is
+// under way ends first; one of another process loses its result.
+func (f *Storefront) move(ctx context.Context, oldID, newID string) {
+	from := stored{f.opts.Customers, f.customerKey(oldID)}
+	to := stored{f.opts.Customers, f.customerKey(newID)}
+	moved := false
+	for range 8 {
+		f.spends.Do(from.key, func() (any, error) {
+			moved = true
+			if err := f.moveRecord(ctx, from, to); err != nil {
+				f.down(ctx, err)
+			}
+			return spending{record: signedOut}, nil
+		})
+		if moved {
+			return
+		}
+	}
+}
+
+func (f *Storefront) moveRecord(ctx context.Context, from, to stored) error {
+	var there []byte // under the new id
+	for range 4 {
+		raw, err := from.load(ctx)
+		if err != nil {
+			return err
+		}
+		r := f.read(ctx, raw)
+		if r.state != StateCustomer {
+			return nil
+		}
+		if c := f.find(from.key); c != nil && c.holdsUnsaved() {
+			r, _, _ = c.latest()
+		}
+		if _, err := to.swap(ctx, there, r.raw, f.life(r, time.Now())); err != nil {
+			return err
+		}
+		there = r.raw
+		ok, err := from.swap(ctx, raw, signedOut.raw, tombstoneLife)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if c := f.find(from.key); c != nil {
+				c.finish(StateGuest)
+			}
+			return nil
+		}
+	}
+	return errTooLate
+}
+
+// Logout makes the visitor a guest, of all storefronts of the session. It removes
+// the records, leaves in their place for an hour what keeps slower requests from
+// bringing the customer back, and then revokes the refresh and access tokens,
+// which are not refreshed first. For a guest it does nothing.
+//
+// If it returns an error the visitor is signed out of this program all the same,
+// and tokens may still be good elsewhere.
+func (s *Session) Logout(ctx context.Context) error { return s.leave(ctx, true) }
+
+// Forget is [Session.Logout] without the revocation: the tokens stay good for
+// whoever else has them.
+func (s *Session) Forget(ctx context.Context) error { return s.leave(ctx, false) }
+
+func (s *Session) leave(ctx context.Context, revoke bool) error {
+	b := s.browser
+	done, err := b.change(false)
+	if err != nil {
+		return err
+	}
+	defer done()
+	ctx = context.WithoutCancel(ctx)
+	var errs []error
+	tokens := make([][]*Token, len(b.fronts))
+	for i, f := range b.fronts {
+		if tokens[i], err = b.session(f).end(ctx); err != nil {
+			errs = append(errs, &safeError{"the customer's record could not be removed from the storage: " + describe(err), err})
+		}
+	}
+	if b.opts.Carrier == nil && b.currentID() != "" {
+		b.send("", 0)
+	}
+	for i, f := range b.fronts {
+		if len(tokens[i]) == 0 {
+			continue
+		}
+		f.opts.Observer(ctx, SignedOut{Storefront: f.opts.Name})
+		if !revoke {
+			continue
+		}
+		if err := takeBack(ctx, f.opts.Revoke, tokens[i]...); err != nil {
+			errs = append(errs, &safeError{"the customer is signed out, but not all tokens could be revoked: " + describe(err), err})
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// end makes the visitor a guest of this storefront, and returns the tokens that
+// the customer had.
+func (s *Session) end(ctx context.Context) ([]*Token, error) {
+	s.mu.Lock()
+	c := s.cust
+	s.mu.Unlock()
+	var h home
+	var key string
+	var err error
+	if c != nil {
+		h, key = c.home, c.key
+	} else if h, key, err = s.home(); err == errShortID {
+		h, err = nil, nil
+	}
+	var tokens []*Token
+	if h != nil {
+		tokens, err = s.front.end(ctx, h, key)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cust == c {
+		s.cust, s.state, s.known, s.lost = nil, StateGuest, true, false
+	}
+	return tokens, err
+}
+
+// end puts a tombstone in the place of a record, and returns the tokens that were
+// there.
+func (f *Storefront) end(ctx context.Context, h home, key string) (tokens []*Token, err error) {
+	var r record
+	for range 8 {
+		var raw []byte
+		if raw, err = h.load(ctx); err != nil {
+			break
+		}
+		if r = f.read(ctx, raw); r.state == StateGuest {
+			break
+		}
+		var ok bool
+		if ok, err = h.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
+			break
+		}
+	}
+	if r.token != nil {
+		tokens = append(tokens, r.token)
+	}
+	if key == "" && r.state == StateCustomer {
+		key = h.lock(r)
+	}
+	if c := f.find(key); c != nil {
+		if rec, _, _ := c.latest(); c.finish(StateGuest) {
+			tokens = append(tokens, rec.token)
+		}
+	}
+	return tokens, err
+}
+
+// For returns the browser's session with another storefront, one that the same
+// [Middleware] serves.
+func (s *Session) For(f *Storefront) (*Session, error) {
+	for _, known := range s.browser.fronts {
+		if known == f {
+			return s.browser.session(f), nil
+		}
+	}
+	return nil, errOtherShop
+}
+
+var errOtherShop = &safeError{"the Storefront is not one that the session's Middleware serves: add it to MiddlewareOptions.Storefronts", nil}

@@ -1,0 +1,184 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// MiddlewareOptions are the optional settings of [Middleware]. The zero value
+// keeps a random session id in a cookie, and the tokens in the storage.
+type MiddlewareOptions struct {
+	// Cookie is the name of the session id's cookie, without its prefix. Default
+	// "session", which makes "__Host-session": HttpOnly, Secure, SameSite=Lax.
+	Cookie string
+
+	// InsecureCookie drops the prefix and Secure, for plain http on a host other
+	// than localhost. Whoever can listen can then take over sessions.
+	InsecureCookie bool
+
+	// Carrier keeps the tokens in the browser instead. A customer whose token is
+	// about to expire is then refreshed before the handler runs, since the answer's
+	// header is where the new token goes.
+	Carrier Carrier
+
+	// SessionID returns the id of the application's own session, empty if it has
+	// none, in place of our cookie. An id has at least 16 bytes that cannot be
+	// guessed. The application must give the visitor a new one before
+	// Session.SetCustomer, which refuses the old one: somebody else may have planted
+	// it (session fixation). It must be quick; it is called for each request.
+	SessionID func(*http.Request) string
+
+	// Verifier admits requests with a bearer token of their own, which then decides
+	// alone: no cookie is looked at. One that it refuses is answered with 401. If
+	// nil, an Authorization header is not looked at.
+	Verifier Verifier
+
+	// Storefronts are the others that the same session serves, such as one for each
+	// market: a customer who signs in to one stays signed in to the others, and one
+	// logout ends all. Each has a storage and a Key; an id says nothing without
+	// them.
+	Storefronts []*Storefront
+
+	// Pick chooses the request's storefront. nil, or one that Middleware has not
+	// been given, means the first.
+	Pick func(*http.Request) *Storefront
+}
+
+// shop is what all requests through one Middleware share.
+type shop struct {
+	opts   MiddlewareOptions
+	fronts []*Storefront // the first is the default
+	cookie idCookie
+}
+
+// Middleware gives each request a [Session] with f, or with the one that Pick
+// chooses, and adds its cookies to the answer. It fits any router that takes
+// func(http.Handler) http.Handler. The options may be nil. It panics if they
+// cannot work.
+//
+// A request that needs no token costs no look at a cookie or at the storage. A
+// guest gets no cookie. An answer with a cookie of ours has Cache-Control:
+// private, no-store and Vary: Cookie; one that was made for a customer too, unless
+// the handler has set another Cache-Control.
+func Middleware(f *Storefront, opts *MiddlewareOptions) func(http.Handler) http.Handler {
+	sh := newShop(f, opts)
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { sh.serve(w, r, next) })
+	}
+}
+
+func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
+	sh := &shop{}
+	if opts != nil {
+		sh.opts = *opts
+	}
+	o := &sh.opts
+	sh.fronts = append([]*Storefront{f}, o.Storefronts...)
+	sh.cookie = newIDCookie(o.Cookie, o.InsecureCookie)
+	keys := map[string]bool{}
+	for _, f := range sh.fronts {
+		switch {
+		case f == nil:
+			panic("bearer: Middleware needs a Storefront: make one with NewStorefront")
+		case f.opts.Customers == nil && (o.Carrier != nil || o.SessionID != nil || len(sh.fronts) > 1):
+			panic("bearer: Middleware with these options needs StorefrontOptions.Customers, such as memstore.New(nil)")
+		case keys[f.opts.Key]:
+			panic(fmt.Sprintf("bearer: Middleware has two Storefronts whose StorefrontOptions.Key is %q: they would share customers", f.opts.Key))
+		}
+		keys[f.opts.Key] = true
+	}
+	if o.Carrier != nil && o.SessionID != nil {
+		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")
+	}
+	if (&http.Cookie{Name: sh.cookie.name, Value: "x"}).Valid() != nil {
+		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q is no cookie's name", o.Cookie))
+	}
+	return sh
+}
+
+// visit is one request's context, response and session: made at once, since each
+// request pays for it.
+type visit struct {
+	context.Context
+	response response
+	browser  browser
+	session  Session
+}
+
+type sessionKey struct{}
+
+// Value finds the session.
+func (v *visit) Value(key any) any {
+	if key == (sessionKey{}) {
+		return &v.session
+	}
+	return v.Context.Value(key)
+}
+
+func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
+	v := &visit{Context: r.Context()}
+	v.browser.shop = sh
+	v.browser.request = r
+	v.browser.first = &v.session
+	v.session.browser = &v.browser
+	v.session.front = sh.pick(r)
+	if sh.opts.Verifier != nil {
+		in, ok := verify(w, r, sh.opts.Verifier)
+		if !ok {
+			return
+		}
+		v.browser.inbound = in
+	}
+	v.response.ResponseWriter = w
+	v.response.owner = &v.browser
+	defer v.response.finish()
+	v.browser.start(v)
+	next.ServeHTTP(v.response.writer(), r.WithContext(v))
+}
+
+func (sh *shop) pick(r *http.Request) *Storefront {
+	if sh.opts.Pick != nil {
+		if f := sh.opts.Pick(r); f != nil && slices.Contains(sh.fronts, f) {
+			return f
+		}
+	}
+	return sh.fronts[0]
+}
+
+// FromContext returns the session that [Middleware] or [NewContext] has put into
+// ctx; ok is false if there is none.
+func FromContext(ctx context.Context) (s *Session, ok bool) {
+	s, ok = ctx.Value(sessionKey{}).(*Session)
+	return s, ok && s != nil
+}
+
+// NewContext returns a context with the session, to carry it into work that
+// outlives the request:
+//
+//	go sendReceipt(bearer.NewContext(context.Background(), session), order)
+//
+// or to act for a while as in another of the browser's storefronts, see
+// [Session.For]. After the request a customer is refreshed as before; a carrier's
+// record, which has no answer to go with any more, reaches the browser with its
+// next one. Signing in is no longer possible.
+func NewContext(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, sessionKey{}, s)
+}
+
+// withoutSession hides the session: what is done for all, or for whoever comes
+// first, must not act as somebody.
+type withoutSession struct{ context.Context }
+
+func (c withoutSession) Value(key any) any {
+	if key == (sessionKey{}) {
+		return nil
+	}
+	return c.Context.Value(key)
+}
+
+// carriedWait is how long a request waits for the refresh of a token that is good
+// for a while yet, but would be refreshed in vain later: when the header is out.
+const carriedWait = 2 * time.Second

@@ -1,0 +1,145 @@
+package bearer
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/bearerkit/bearer/internal/unverified"
+)
+
+// record is a customer's authorization as it is kept: the JSON that js-auth
+// writes, so that both can share a storage, or one of two texts that js-auth
+// takes for no record at all. It is never changed, only replaced.
+type record struct {
+	raw   []byte // as read or to be written; nil if there is none
+	state State
+
+	// For StateCustomer:
+	token  *Token
+	issued time.Time // zero if unknown
+	scope  string
+	owner  Owner
+}
+
+var (
+	signedOut = record{raw: []byte("null"), state: StateGuest}        // a tombstone, so that a slow refresh cannot undo a logout
+	expired   = record{raw: []byte("undefined"), state: StateExpired} // to be told to whoever asks first
+)
+
+// maxRecord bounds what is read into memory and parsed on behalf of a visitor.
+const maxRecord = 64 << 10
+
+// recordJSON is the record's form. After the first three, which are all that
+// js-auth writes, come those that a token which is no JWT needs.
+type recordJSON struct {
+	AccessToken  string     `json:"accessToken"`
+	Scope        string     `json:"scope"`
+	RefreshToken string     `json:"refreshToken,omitempty"` // js-auth refreshes with an empty one, and fails
+	Expiry       *time.Time `json:"expiry,omitempty"`
+	IssuedAt     *time.Time `json:"issuedAt,omitempty"`
+	TokenType    string     `json:"tokenType,omitempty"`
+}
+
+var errRecord = errors.New("it is not a JSON object with an accessToken")
+
+// newRecord makes the record of a customer's token, which has just been issued.
+func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
+	r := record{state: StateCustomer, token: t, issued: now, scope: f.opts.Scope}
+	if scope, _ := t.Extra("scope").(string); scope != "" {
+		r.scope = scope
+	}
+	var err error
+	if r.owner, err = f.ownerOf(t); err != nil {
+		return record{}, err
+	}
+	form := recordJSON{AccessToken: t.AccessToken, Scope: r.scope, RefreshToken: t.RefreshToken}
+	if _, exp := unverified.Times(t.AccessToken); exp.IsZero() && !t.Expiry.IsZero() {
+		form.Expiry = new(t.Expiry.UTC().Truncate(time.Second))
+		form.IssuedAt = new(now.UTC().Truncate(time.Second))
+	}
+	if !strings.EqualFold(t.Type(), "Bearer") {
+		form.TokenType = t.TokenType
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(form); err != nil {
+		return record{}, fmt.Errorf("bearer: encoding a customer's record: %w", err)
+	}
+	r.raw = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	return r, nil
+}
+
+// readRecord is the inverse of newRecord. A token without an owner is no
+// customer's; what is no record is an error and counts as none.
+func (f *Storefront) readRecord(raw []byte) (record, error) {
+	text := bytes.TrimSpace(raw)
+	switch {
+	case len(text) == 0 && raw == nil:
+		return record{}, nil
+	case string(text) == "null":
+		return record{raw: raw}, nil
+	case string(text) == "undefined":
+		return record{raw: raw, state: StateExpired}, nil
+	case len(raw) > maxRecord:
+		return record{raw: raw}, errRecord
+	}
+	var form recordJSON
+	if json.Unmarshal(text, &form) != nil || form.AccessToken == "" {
+		return record{raw: raw}, errRecord // what json says may quote the record
+	}
+	t := &Token{AccessToken: form.AccessToken, RefreshToken: form.RefreshToken, TokenType: form.TokenType}
+	if t.TokenType == "" {
+		t.TokenType = "Bearer"
+	}
+	r := record{raw: raw, state: StateCustomer, token: t, scope: form.Scope}
+	switch iat, exp := unverified.Times(form.AccessToken); {
+	case !exp.IsZero():
+		t.Expiry, r.issued = exp, iat
+	case form.Expiry != nil && !form.Expiry.IsZero():
+		t.Expiry = *form.Expiry
+		if form.IssuedAt != nil {
+			r.issued = *form.IssuedAt
+		}
+	default:
+		t.Expiry = time.Unix(1, 0) // nobody knows: it counts as expired
+	}
+	var err error
+	if r.owner, err = f.ownerOf(t); err != nil {
+		return record{raw: raw}, err
+	}
+	return r, nil
+}
+
+// errNoOwner says that a token is not a customer's.
+var errNoOwner = &safeError{"the token is not a customer's: it has no owner", nil}
+
+// ownerOf is whom t speaks for; zero if the storefront cannot tell.
+func (f *Storefront) ownerOf(t *Token) (Owner, error) {
+	if f.opts.Owner == nil {
+		return Owner{}, nil
+	}
+	o, err := f.opts.Owner(t)
+	if err == nil && o == (Owner{}) {
+		err = errNoOwner
+	}
+	return o, err
+}
+
+// life is how long a storage is to keep the record: as long as it is good for a
+// token.
+func (f *Storefront) life(r record, now time.Time) time.Duration {
+	switch {
+	case r.state != StateCustomer:
+		return f.opts.RefreshLife
+	case r.token.RefreshToken != "":
+		return f.opts.RefreshLife
+	case r.token.Expiry.IsZero():
+		return f.opts.RefreshLife
+	}
+	return max(r.token.Expiry.Sub(now), time.Second)
+}

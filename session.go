@@ -1,0 +1,402 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"sync"
+	"time"
+)
+
+// State is what a visitor is.
+type State int
+
+// The states of a session.
+const (
+	StateGuest    State = iota
+	StateCustomer       // signed in
+	StateExpired        // was signed in; a guest who is told so once
+)
+
+// String is "guest", "customer" or "customer expired".
+func (s State) String() string {
+	switch s {
+	case StateCustomer:
+		return "customer"
+	case StateExpired:
+		return "customer expired"
+	}
+	return "guest"
+}
+
+// Session is what one browser is to one [Storefront], for the length of a request:
+// a guest, until a customer signs in. [Middleware] makes it, [FromContext] finds
+// it. It is safe for concurrent use.
+//
+// It asks the storage when a token or the state is first needed, and then at most
+// once a second, so that long requests learn that the customer has signed out
+// elsewhere; what is done through the session itself shows at once. It may be used
+// after the request has ended, see [NewContext].
+type Session struct {
+	front   *Storefront
+	browser *browser
+
+	mu      sync.Mutex // guards what follows
+	known   bool       // the home has been asked
+	askedAt time.Time  // when
+	state   State
+	cust    *customer // if state is StateCustomer
+	carried []byte    // the record that the browser carries, as it knows it
+	lost    bool      // it has acted as a customer who is gone, and nobody has been told
+	told    bool      // that it has expired
+	private bool      // the answer is a customer's
+	acted   []string  // access tokens of customers that were handed out, the latest last
+	guested []string  // those of guests
+}
+
+// maxActed bounds the tokens that one request remembers; with one in several
+// hours, more than a day's.
+const maxActed = 16
+
+const memo = time.Second
+
+var (
+	errOtherStorefront = &safeError{"the session in the context is of another Storefront: put that of Session.For into it, with NewContext", nil}
+	errNoSession       = &safeError{"there is no session in the context: put Middleware round the handler, and pass on the context of its request", ErrNoCustomer}
+	errAnotherVisitor  = &safeError{"the visitor has signed in or out meanwhile", nil}
+)
+
+// Storefront returns the one that the session belongs to.
+func (s *Session) Storefront() *Storefront { return s.front }
+
+// Guest returns the guests' authorization, whoever the visitor is.
+func (s *Session) Guest(ctx context.Context) (*Authorization, error) {
+	t, err := s.front.guest.TokenContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.front.guestAuthorization(t), nil
+}
+
+func (f *Storefront) guestAuthorization(t *Token) *Authorization {
+	a := &Authorization{Token: t, Scope: f.opts.Scope, Origin: OriginGuest}
+	if scope, _ := t.Extra("scope").(string); scope != "" {
+		a.Scope = scope
+	}
+	return a
+}
+
+// Customer returns the customer's authorization, with a token that is good now.
+// The error is [ErrNoCustomer] for a guest, [ErrCustomerExpired] for one who was a
+// customer when the request began; any other, such as a *[TokenError], says that
+// the token, or what is known of the customer, cannot be had for the time being.
+func (s *Session) Customer(ctx context.Context) (*Authorization, error) {
+	a, err := s.customer(ctx)
+	if err == nil && a == nil {
+		err = ErrNoCustomer
+	}
+	return a, err
+}
+
+// Authorization returns the customer's, else the guests' authorization: what
+// [Storefront.TokenContext] uses, with the same errors.
+func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
+	a, err := s.customer(ctx)
+	if a != nil || err != nil {
+		return a, err
+	}
+	t, err := s.guestToken(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s.front.guestAuthorization(t), nil
+}
+
+// State tells what the visitor is. A customer whose token has expired is one if it
+// can be refreshed; StateExpired is told to one request, or to those that are under
+// way when it happens. Whoever has asked for the state is expected to act on it:
+// from then on a visitor who is no customer any more gets the guests' token. An
+// error says that it cannot be known for the time being.
+func (s *Session) State(ctx context.Context) (State, error) {
+	if s.browser.inbound != nil {
+		return s.browser.inbound.state(), nil
+	}
+	_, err := s.customer(ctx)
+	_, notNow := err.(*TokenError) // a customer without a token for the time being
+	s.mu.Lock()
+	state := s.state
+	if err == nil || err == ErrCustomerExpired || notNow {
+		s.lost, err = false, nil
+	}
+	tell := state == StateExpired && !s.told
+	s.told = s.told || tell
+	s.mu.Unlock()
+	if tell {
+		s.forgetExpired(ctx)
+	}
+	return state, err
+}
+
+// forgetExpired removes the note that the customer has expired, so that it is told
+// once.
+func (s *Session) forgetExpired(ctx context.Context) {
+	if id := s.browser.currentID(); id != "" {
+		ctx = context.WithoutCancel(ctx)
+		h := stored{s.front.opts.Customers, s.front.customerKey(id)}
+		if _, err := h.swap(ctx, expired.raw, nil, 0); err != nil {
+			s.front.down(ctx, err)
+		}
+	}
+}
+
+// token is Storefront.TokenContext for this session.
+func (s *Session) token(ctx context.Context) (*Token, error) {
+	if in := s.browser.inbound; in != nil {
+		return in.token()
+	}
+	a, err := s.customerToken(ctx)
+	if a != nil || err != nil {
+		return a, err
+	}
+	return s.guestToken(ctx)
+}
+
+func (s *Session) guestToken(ctx context.Context) (*Token, error) {
+	if in := s.browser.inbound; in != nil {
+		return in.token()
+	}
+	t, err := s.front.guest.TokenContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.guested = note(s.guested, t.AccessToken)
+	s.mu.Unlock()
+	return t, nil
+}
+
+// customer is the customer's authorization; nil without an error for a guest.
+func (s *Session) customer(ctx context.Context) (*Authorization, error) {
+	if in := s.browser.inbound; in != nil {
+		return in.customer()
+	}
+	t, c, err := s.customerOf(ctx)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	return c.authorization(t), nil
+}
+
+func (s *Session) customerToken(ctx context.Context) (*Token, error) {
+	t, _, err := s.customerOf(ctx)
+	return t, err
+}
+
+// customerOf returns the customer's token; neither a token nor an error for a
+// guest.
+func (s *Session) customerOf(ctx context.Context) (*Token, *customer, error) {
+	c, err := s.resolve(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if c != nil {
+		t, err := c.token(ctx)
+		if end, ended := c.hasEnded(); ended {
+			s.lose(c, end)
+			c, err = nil, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if c != nil {
+			s.mu.Lock()
+			s.acted = note(s.acted, t.AccessToken)
+			s.mu.Unlock()
+			return t, c, nil
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.lost {
+		return nil, nil, ErrCustomerExpired
+	}
+	return nil, nil, nil
+}
+
+// note adds a token to those that were handed out.
+func note(list []string, token string) []string {
+	if n := len(list); n > 0 && list[n-1] == token {
+		return list
+	}
+	if len(list) == maxActed {
+		list = append(list[:0], list[1:]...)
+	}
+	return append(list, token)
+}
+
+// lose makes the session one without a customer, if c is still the one it has.
+func (s *Session) lose(c *customer, end State) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cust == c {
+		s.cust, s.state, s.lost = nil, end, true
+	}
+}
+
+// resolve finds the customer, asking the home if it has not just been asked. nil
+// is a guest.
+func (s *Session) resolve(ctx context.Context) (*customer, error) {
+	now := time.Now()
+	s.mu.Lock()
+	if s.known && (now.Sub(s.askedAt) < memo || s.cust == nil) {
+		defer s.mu.Unlock()
+		return s.cust, nil
+	}
+	before := s.cust
+	s.mu.Unlock()
+	h, key, err := s.home()
+	if err != nil {
+		return nil, err
+	}
+	if h == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.known = true
+		return s.cust, nil
+	}
+	c := before
+	if c == nil && key != "" {
+		c = s.front.find(key)
+	}
+	changes := 0
+	if c != nil {
+		_, _, changes = c.latest()
+	}
+	raw, err := h.load(ctx)
+	if err != nil {
+		s.front.down(ctx, err)
+		if c == nil {
+			return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
+		}
+		if end, ended := c.hasEnded(); ended {
+			s.lose(c, end)
+			return nil, nil
+		}
+		return s.found(before, c, StateCustomer, now), nil
+	}
+	if c != nil {
+		c.saw(ctx, raw, changes)
+		if end, ended := c.hasEnded(); ended {
+			if before == c {
+				s.lose(c, end)
+				return nil, nil
+			}
+			return s.found(before, nil, end, now), nil
+		}
+		return s.found(before, c, StateCustomer, now), nil
+	}
+	r := s.front.read(ctx, raw)
+	if r.state != StateCustomer {
+		return s.found(before, nil, r.state, now), nil
+	}
+	if key == "" { // a carried record is known by its latest successor
+		key = h.lock(r)
+	}
+	c = s.front.customer(key, h, r)
+	return s.found(before, c, StateCustomer, now), nil
+}
+
+// found notes what the home was found to hold, unless the session has changed
+// since before.
+func (s *Session) found(before, c *customer, state State, now time.Time) *customer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.cust == before {
+		s.cust, s.state = c, state
+		s.known, s.askedAt = true, now
+		s.private = s.private || c != nil
+	}
+	return s.cust
+}
+
+// home is where this visitor's record is, and its key if that is known; nil for
+// a visitor who has brought nothing.
+func (s *Session) home() (home, string, error) {
+	f, b := s.front, s.browser
+	if f.opts.Customers == nil {
+		return nil, "", nil
+	}
+	if b.opts.Carrier != nil {
+		raw := s.load()
+		if raw == nil {
+			return nil, "", nil
+		}
+		return carried{f.opts.Customers, f.opts.Key, raw}, "", nil
+	}
+	id := b.currentID()
+	if id == "" {
+		return nil, "", nil
+	}
+	if len(id) < minSessionID {
+		return nil, "", errShortID
+	}
+	key := f.customerKey(id)
+	return stored{f.opts.Customers, key}, key, nil
+}
+
+// evict is Storefront.Evict for this session.
+func (s *Session) evict(ctx context.Context, rejected *Token) error {
+	if rejected == nil {
+		return nil
+	}
+	if in := s.browser.inbound; in != nil {
+		return in.evict(rejected)
+	}
+	s.mu.Lock()
+	c := s.cust
+	customers := slices.Contains(s.acted, rejected.AccessToken)
+	guests := slices.Contains(s.guested, rejected.AccessToken)
+	s.mu.Unlock()
+	switch {
+	case customers && c != nil && c.had(rejected):
+		return c.evict(ctx, rejected)
+	case customers:
+		return errAnotherVisitor // or the same one, gone
+	case guests && c == nil:
+		return s.front.guest.Evict(ctx, rejected)
+	case guests:
+		s.front.guest.Evict(ctx, rejected)
+		return errAnotherVisitor
+	}
+	return nil // it is none of ours
+}
+
+// load returns the record that the browser carries, read once.
+func (s *Session) load() []byte {
+	b := s.browser
+	s.mu.Lock()
+	raw := s.carried
+	s.mu.Unlock()
+	if raw != nil {
+		return raw
+	}
+	raw, err := b.opts.Carrier.Load(b.request, s.front.opts.Key)
+	if err != nil {
+		s.front.opts.Observer(b.request.Context(), SessionRefused{Storefront: s.front.opts.Name, Err: err})
+		return nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.carried == nil {
+		s.carried = bytes.Clone(raw)
+	}
+	return s.carried
+}
+
+// String names the storefront. What the visitor is does not show.
+func (s *Session) String() string { return fmt.Sprintf("bearer.Session(%q)", s.front.opts.Name) }
+
+// Format prints what String returns, whatever the verb.
+func (s *Session) Format(f fmt.State, _ rune) { io.WriteString(f, s.String()) }

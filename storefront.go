@@ -1,0 +1,267 @@
+package bearer
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"runtime"
+	"sync"
+	"time"
+	"weak"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// StorefrontOptions are the optional settings of a [Storefront]. Without
+// Customers it serves guests only.
+type StorefrontOptions struct {
+	// Name tells storefronts apart in events and logs.
+	Name string
+
+	// Customers keeps the customers' tokens, each under Key, a hyphen and the
+	// SHA-256 of the browser's session id in hex; with a [Carrier] only what
+	// parallel requests have to know of each other.
+	Customers CompareAndSwapper
+
+	// Key begins the keys of customers. Storefronts that share a storage must have
+	// different ones, unless their tokens are interchangeable. Default: "customer-"
+	// and Name.
+	Key string
+
+	// Scope is noted in a customer's record if the token's Extra has no scope.
+	Scope string
+
+	// Owner tells whom a token speaks for; the zero Owner for a guest. With it a
+	// token without an owner is no customer's, and a refresh that answers with
+	// another owner's is refused. It must not verify anything over the network. If
+	// nil, nobody knows.
+	Owner func(*Token) (Owner, error)
+
+	// Refresh gets a new token by means of a customer's refresh token, as
+	// SourceOptions.Refresh does. If nil, customers are signed in for as long as
+	// their token lives.
+	Refresh func(ctx context.Context, old *Token) (*Token, error)
+
+	// Revoke takes one access or refresh token back (RFC 7009). It is asked for the
+	// refresh token first. If nil, a logout only forgets the tokens.
+	Revoke func(ctx context.Context, token string) error
+
+	// OnLogin is called when a customer has signed in, with what the visitor was
+	// and has become, to merge carts for example. The context holds the session,
+	// whose customer is the new one. guest is nil if no guest token could be had.
+	OnLogin func(ctx context.Context, guest, customer *Authorization)
+
+	// RefreshLife is how long a refresh token lives, and with it the record and the
+	// cookie of a customer who has one, counted from each refresh. Default 14 days.
+	RefreshLife time.Duration
+
+	RefreshAhead time.Duration // as in SourceOptions, for guests and customers
+	FetchTimeout time.Duration // as in SourceOptions
+	Logger       *slog.Logger  // nil logs nothing
+	Observer     Observer      // nil observes nothing
+}
+
+func (o *StorefrontOptions) withDefaults() StorefrontOptions {
+	var r StorefrontOptions
+	if o != nil {
+		r = *o
+	}
+	if r.Key == "" {
+		r.Key = "customer-" + r.Name
+	}
+	if r.RefreshLife <= 0 {
+		r.RefreshLife = 14 * 24 * time.Hour
+	}
+	r.Observer = observe(r.Logger, r.Observer)
+	return r
+}
+
+// Storefront is one shop: the token that all its guests share, and the tokens of
+// its customers, each one visitor's alone. Make one with [NewStorefront] and put
+// [Middleware] round the handlers. It is safe for concurrent use and needs no
+// closing.
+//
+// It is a [ContextTokenSource]: asked with the context of a request, or one made
+// with [NewContext], it supplies the token of the session in it, the customer's
+// if there is one, else the guest's; asked with any other, the guest's. What it
+// supplies to a request that has acted as a customer is never a guest's, unless
+// the handler has learned from [Session.State] that the customer is gone, or has
+// called [Session.Logout].
+type Storefront struct {
+	opts  StorefrontOptions
+	guest *Source
+
+	live   sync.Map           // string → weak.Pointer[customer]: those that somebody uses
+	spends singleflight.Group // one refresh per customer, also if two hold its record
+
+	mu       sync.Mutex              // guards what follows
+	pinned   map[*customer]time.Time // those that must be remembered until then
+	sweepAt  int                     // how many pinned ones call for a look at the clock
+	toldDown time.Time               // when it was last told that the storage fails
+}
+
+var (
+	_ ContextTokenSource = (*Storefront)(nil)
+	_ Evicter            = (*Storefront)(nil)
+)
+
+// NewStorefront returns a storefront whose guests' token comes from guest. It
+// panics if guest is nil. The options may be nil.
+func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
+	if guest == nil {
+		panic("bearer: NewStorefront needs a TokenFunc for its guests, such as the method clientcredentials.Config.Token")
+	}
+	f := &Storefront{opts: opts.withDefaults(), pinned: map[*customer]time.Time{}}
+	f.guest = NewSource(guest, &SourceOptions{
+		Name:         f.opts.Name + " guest",
+		RefreshAhead: f.opts.RefreshAhead,
+		FetchTimeout: f.opts.FetchTimeout,
+		Observer:     f.opts.Observer,
+	})
+	return f
+}
+
+// Token returns a copy of the guests' token. It knows of no session.
+func (f *Storefront) Token() (*Token, error) { return f.guest.Token() }
+
+// TokenContext returns the token of the session in ctx, which is shared and must
+// not be modified: the customer's, else the guests'. A customer's token that
+// cannot be refreshed for the time being is an error, never a guest's token; one
+// whose end it is [ErrCustomerExpired]. Waiting ends with ctx.
+func (f *Storefront) TokenContext(ctx context.Context) (*Token, error) {
+	s, err := f.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return f.guest.TokenContext(ctx)
+	}
+	return s.token(ctx)
+}
+
+// Evict forgets the token if it is rejected, one that a server did not accept,
+// and if it belongs to whom the session in ctx still is. A customer's is then
+// refreshed at its next use. An error says that no other token may take its
+// place, since the visitor has changed meanwhile.
+func (f *Storefront) Evict(ctx context.Context, rejected *Token) error {
+	s, err := f.session(ctx)
+	if err != nil {
+		return err
+	}
+	if s == nil {
+		return f.guest.Evict(ctx, rejected)
+	}
+	return s.evict(ctx, rejected)
+}
+
+// session is the session in ctx, nil if there is none.
+func (f *Storefront) session(ctx context.Context) (*Session, error) {
+	s, ok := FromContext(ctx)
+	if !ok {
+		return nil, nil
+	}
+	if s.front != f {
+		return nil, errOtherStorefront
+	}
+	return s, nil
+}
+
+// GuestOnly returns a source of the guests' token, whoever the visitor is: for
+// what may be cached for all.
+func (f *Storefront) GuestOnly() ContextTokenSource { return f.guest }
+
+// CustomerOnly returns a source of the customer's token, which it never falls back
+// from: without a customer its error is an [ErrNoCustomer]. It is an [Evicter].
+func (f *Storefront) CustomerOnly() ContextTokenSource { return customerOnly{f} }
+
+type customerOnly struct{ front *Storefront }
+
+// Token is an error: without a context there is no customer.
+func (c customerOnly) Token() (*Token, error) { return nil, errNoSession }
+
+func (c customerOnly) TokenContext(ctx context.Context) (*Token, error) {
+	s, err := c.front.session(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if s == nil {
+		return nil, errNoSession
+	}
+	a, err := s.Customer(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return a.Token, nil
+}
+
+func (c customerOnly) Evict(ctx context.Context, rejected *Token) error {
+	return c.front.Evict(ctx, rejected)
+}
+
+// customer returns the live customer under key, or makes one of r.
+func (f *Storefront) customer(key string, h home, r record) *customer {
+	for {
+		if c := f.find(key); c != nil {
+			return c
+		}
+		c := newCustomer(f, key, h, r)
+		p := weak.Make(c)
+		other, taken := f.live.LoadOrStore(key, p)
+		if !taken {
+			runtime.AddCleanup(c, func(p weak.Pointer[customer]) { f.live.CompareAndDelete(key, p) }, p)
+			return c
+		}
+		if other.(weak.Pointer[customer]).Value() == nil { // its cleanup is yet to come
+			f.live.CompareAndDelete(key, other)
+		}
+	}
+}
+
+// find returns the live customer under key, nil if nobody uses it.
+func (f *Storefront) find(key string) *customer {
+	p, ok := f.live.Load(key)
+	if !ok {
+		return nil
+	}
+	return p.(weak.Pointer[customer]).Value()
+}
+
+// pin keeps c in memory until then, used or not.
+func (f *Storefront) pin(c *customer, until time.Time) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.pinned[c].Before(until) {
+		f.pinned[c] = until
+	}
+	if len(f.pinned) < f.sweepAt {
+		return
+	}
+	now := time.Now()
+	for c, until := range f.pinned {
+		if now.After(until) && !c.holdsUnsaved() {
+			delete(f.pinned, c)
+		}
+	}
+	f.sweepAt = 2*len(f.pinned) + 64
+}
+
+// down tells that the storage fails, at most every ten seconds.
+func (f *Storefront) down(ctx context.Context, err error) {
+	now := time.Now()
+	f.mu.Lock()
+	told := now.Sub(f.toldDown) < 10*time.Second
+	if !told {
+		f.toldDown = now
+	}
+	f.mu.Unlock()
+	if !told {
+		f.opts.Observer(ctx, StorageFailed{Storefront: f.opts.Name, Err: err})
+	}
+}
+
+// String names the storefront.
+func (f *Storefront) String() string { return fmt.Sprintf("bearer.Storefront(%q)", f.opts.Name) }
+
+// Format prints what String returns, whatever the verb.
+func (f *Storefront) Format(s fmt.State, _ rune) { io.WriteString(s, f.String()) }
