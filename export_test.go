@@ -1,5 +1,7 @@
 package bearer
 
+import "net/http"
+
 // ParseChallenges returns the schemes and parameters for the fuzz target.
 func ParseChallenges(values []string) (schemes []string, params []map[string]string) {
 	for _, c := range parseChallenges(values) {
@@ -14,3 +16,14 @@ func ReasonInJSON(data []byte) int { return int(reasonInJSON(data)) }
 
 // Describe is the one place where errors become text.
 var Describe = describe
+
+// NewResponse returns what Middleware hands to a handler in place of w, and what
+// it calls when the handler is done.
+func NewResponse(w http.ResponseWriter, begin func(http.ResponseWriter)) (rw http.ResponseWriter, finish func()) {
+	r := &response{ResponseWriter: w, owner: beginFunc(begin)}
+	return r.writer(), r.finish
+}
+
+type beginFunc func(http.ResponseWriter)
+
+func (f beginFunc) begin(w http.ResponseWriter) { f(w) }
