@@ -72,21 +72,7 @@ var (
 func (s *Session) Storefront() *Storefront { return s.front }
 
 // Guest returns the guests' authorization, whoever the visitor is.
-func (s *Session) Guest(ctx context.Context) (*Authorization, error) {
-	t, err := s.front.guest.TokenContext(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return s.front.guestAuthorization(t), nil
-}
-
-func (f *Storefront) guestAuthorization(t *Token) *Authorization {
-	a := &Authorization{Token: t, Scope: f.opts.Scope, Origin: OriginGuest}
-	if scope, _ := t.Extra("scope").(string); scope != "" {
-		a.Scope = scope
-	}
-	return a
-}
+func (s *Session) Guest(ctx context.Context) (*Authorization, error) { return s.front.Guest(ctx) }
 
 // Customer returns the customer's authorization, with a token that is good now.
 // The error is [ErrNoCustomer] for a guest, [ErrCustomerExpired] for one who was a
@@ -103,15 +89,18 @@ func (s *Session) Customer(ctx context.Context) (*Authorization, error) {
 // Authorization returns the customer's, else the guests' authorization: what
 // [Storefront.TokenContext] uses, with the same errors.
 func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
+	if in := s.browser.inbound; in != nil {
+		_, err := in.token()
+		return in.authorization, err
+	}
 	a, err := s.customer(ctx)
 	if a != nil || err != nil {
 		return a, err
 	}
-	t, err := s.guestToken(ctx)
-	if err != nil {
-		return nil, err
+	if a, err = s.front.Guest(ctx); err == nil {
+		s.handedOut(a.Token)
 	}
-	return s.front.guestAuthorization(t), nil
+	return a, err
 }
 
 // State tells what the visitor is. A customer whose token has expired is one if it
@@ -156,25 +145,21 @@ func (s *Session) token(ctx context.Context) (*Token, error) {
 	if in := s.browser.inbound; in != nil {
 		return in.token()
 	}
-	a, err := s.customerToken(ctx)
-	if a != nil || err != nil {
-		return a, err
+	t, _, err := s.customerOf(ctx)
+	if t != nil || err != nil {
+		return t, err
 	}
-	return s.guestToken(ctx)
+	if t, err = s.front.guest.TokenContext(ctx); err == nil {
+		s.handedOut(t)
+	}
+	return t, err
 }
 
-func (s *Session) guestToken(ctx context.Context) (*Token, error) {
-	if in := s.browser.inbound; in != nil {
-		return in.token()
-	}
-	t, err := s.front.guest.TokenContext(ctx)
-	if err != nil {
-		return nil, err
-	}
+// handedOut notes a guests' token, so that evict knows it again.
+func (s *Session) handedOut(t *Token) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.guested = note(s.guested, t.AccessToken)
-	s.mu.Unlock()
-	return t, nil
 }
 
 // customer is the customer's authorization; nil without an error for a guest.
@@ -187,11 +172,6 @@ func (s *Session) customer(ctx context.Context) (*Authorization, error) {
 		return nil, err
 	}
 	return c.authorization(t), nil
-}
-
-func (s *Session) customerToken(ctx context.Context) (*Token, error) {
-	t, _, err := s.customerOf(ctx)
-	return t, err
 }
 
 // customerOf returns the customer's token; neither a token nor an error for a

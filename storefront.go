@@ -167,6 +167,23 @@ func (f *Storefront) session(ctx context.Context) (*Session, error) {
 	return s, nil
 }
 
+// Guest returns the guests' authorization.
+func (f *Storefront) Guest(ctx context.Context) (*Authorization, error) {
+	t, err := f.guest.TokenContext(ctx)
+	if err != nil {
+		return nil, err
+	}
+	a := &Authorization{Token: t, Scope: f.opts.Scope, Origin: OriginGuest}
+	if scope, _ := t.Extra("scope").(string); scope != "" {
+		a.Scope = scope
+	}
+	return a, nil
+}
+
+// ForgetGuest drops the guests' token and returns it, nil if there was none; see
+// [Source.Forget].
+func (f *Storefront) ForgetGuest() *Token { return f.guest.Forget() }
+
 // GuestOnly returns a source of the guests' token, whoever the visitor is: for
 // what may be cached for all.
 func (f *Storefront) GuestOnly() ContextTokenSource { return f.guest }

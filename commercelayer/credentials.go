@@ -82,7 +82,7 @@ func NewCredentials(id, secret string, opts *Options) (*Credentials, error) {
 		return nil, errors.New("commercelayer: Options.AuthURL does not tell the domain of the API: set Options.Domain, or use https://auth.<domain>, or an IP address with the path /auth")
 	}
 	// Not kept where it is not needed: somebody else's struct may print this one.
-	c.backend, c.options.BackendAuth = c.options.BackendAuth != "", ""
+	c.backend, c.options.BackendAuth, c.options.ClientSecret = c.options.BackendAuth != "", "", ""
 	return c, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -28,7 +29,7 @@ const refreshAhead = 14 * time.Minute
 // by which the service counts.
 var sharedLimit tokenendpoint.RateLimit
 
-// Options configures [Credentials], [Integration] and [Webapp]. The zero value is
+// Options configures [Credentials], [Integration], [SalesChannel] and [Webapp]. The zero value is
 // for the public service. It is safe to print: no secret shows.
 type Options struct {
 	// Domain is the service's domain, with a port if it has one. Its hosts are
@@ -64,6 +65,21 @@ type Options struct {
 	// has to authorize it again; a token that Exchange has replaced meanwhile is not
 	// saved. Integration and Webapp only.
 	OnChange func(ctx context.Context, t *bearer.Token) error `json:"-"`
+	// ClientSecret is the secret of a sales channel that signs customers in by
+	// assertions; most have none. SalesChannel only.
+	ClientSecret string `json:"-"`
+	// Customers keeps the customers' tokens. Several processes that serve one shop
+	// share one. Default: a memstore of its own, which forgets all at the program's
+	// end. SalesChannel only.
+	Customers bearer.CompareAndSwapper `json:"-"`
+	// OnLogin is called when a customer has signed in; see
+	// bearer.StorefrontOptions. SalesChannel only.
+	OnLogin func(ctx context.Context, guest, customer *bearer.Authorization) `json:"-"`
+	// TrustedProxies are the addresses of the proxies that requests come through,
+	// whose X-Forwarded-For is believed. Default: none, and the address of the
+	// connection is the visitor's. It matters only with BackendAuth. SalesChannel
+	// only.
+	TrustedProxies []netip.Prefix
 	// Logger and Observer hear what happens to tokens. Default: nobody does.
 	Logger   *slog.Logger    `json:"-"`
 	Observer bearer.Observer `json:"-"`
@@ -75,6 +91,7 @@ func (o *Options) withDefaults() Options {
 		r = *o
 	}
 	r.Origins = slices.Clone(r.Origins)
+	r.TrustedProxies = slices.Clone(r.TrustedProxies)
 	if r.RateLimit == nil {
 		if r.Base == nil {
 			r.RateLimit = &sharedLimit
