@@ -185,17 +185,15 @@ func (s *Session) customerOf(ctx context.Context) (*Token, *customer, error) {
 		t, err := c.token(ctx)
 		if end, ended := c.hasEnded(); ended {
 			s.lose(c, end)
-			c, err = nil, nil
+			return nil, nil, ErrCustomerExpired // even if Logout has just been called: this began as the customer's
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		if c != nil {
-			s.mu.Lock()
-			s.acted = note(s.acted, t.AccessToken)
-			s.mu.Unlock()
-			return t, c, nil
-		}
+		s.mu.Lock()
+		s.acted = note(s.acted, t.AccessToken)
+		s.mu.Unlock()
+		return t, c, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
