@@ -1,5 +1,6 @@
 // Package bearer gives programs OAuth 2.0 bearer tokens that look after
-// themselves.
+// themselves, as clients of an API and as servers of visitors who have tokens of
+// their own.
 //
 // For most uses, make a [Source] from a function that requests a token, and an
 // http.Client from that:
@@ -11,8 +12,16 @@
 // http.Client. If you have an oauth2.TokenSource, give it to [NewClient] or
 // [Transport] as it is.
 //
+// A server whose visitors are guests and customers of such an API makes a
+// [Storefront], puts [Middleware] round its handlers, and calls the API with the
+// context of the request: the client picks the right token.
+//
+//	shop := bearer.NewStorefront(guest, &bearer.StorefrontOptions{Customers: memstore.New(nil), Refresh: refresh, Revoke: revoke})
+//	client := &http.Client{Transport: &bearer.Transport{Source: shop}}
+//	http.ListenAndServe(addr, bearer.Middleware(shop, nil)(mux))
+//
 // For Commerce Layer, package [github.com/bearerkit/bearer/commercelayer] makes
-// the source; its commercelayertest is a Commerce Layer to test against. Package
+// the source and the storefront; its commercelayertest is a Commerce Layer to test against. Package
 // [github.com/bearerkit/bearer/tokenendpoint] is the client of token endpoints
 // underneath, for other providers.
 //
@@ -47,6 +56,25 @@
 // server redirects; [Transport].Origins narrows that further. No error, event, log
 // line or String of this package holds a token or a secret. A [Token] itself is
 // oauth2's and prints what it holds: do not log one.
+//
+// # Sessions
+//
+// All guests of a [Storefront] share one token. A customer's tokens are kept in a
+// [Storage] under a digest of the browser's session id, a random one in a
+// __Host- cookie, and never leave the server; [Carrier] and the other
+// [MiddlewareOptions] are for those who need it otherwise. Nothing is read before a
+// handler needs a token, and a guest gets no cookie.
+//
+// [Session] tells what a visitor is, signs customers in and out, and may be
+// carried beyond the request: see [NewContext]. A customer's token is refreshed
+// once for all of the customer's requests. While that fails for a passing reason
+// the customer's calls fail; they never go on as a guest's. When it has failed for
+// good the session ends, once, and says so: see [ErrCustomerExpired] and
+// [Session.State].
+//
+// What the sessions do not do: they are no defence against forged requests of
+// other sites by themselves. Cookies are SameSite=Lax; put
+// [net/http.CrossOriginProtection] round forms.
 //
 // # Compatibility
 //
