@@ -10,6 +10,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/bearerkit/bearer"
@@ -40,8 +41,15 @@ func (c complaints) Write(p []byte) (int, error) {
 }
 
 // serve starts a real server, of HTTP/2 with TLS, and returns its URL and client.
+// The test ends after all handlers have.
 func serve(t *testing.T, proto string, h http.Handler) (string, *http.Client) {
-	srv := httptest.NewUnstartedServer(h)
+	var running sync.WaitGroup
+	t.Cleanup(running.Wait)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		defer running.Done()
+		h.ServeHTTP(w, r)
+	}))
 	srv.Config.ErrorLog = log.New(complaints{t}, "", 0)
 	if proto == "HTTP/2.0" {
 		srv.EnableHTTP2 = true
@@ -238,9 +246,11 @@ func TestResponsePanics(t *testing.T) {
 
 // http.ErrAbortHandler, recovered by nobody, cuts the answer off.
 func TestResponseAborts(t *testing.T) {
+	seen := make(chan bool)
 	eachProto(t, stamped(func(w http.ResponseWriter, r *http.Request) {
 		io.WriteString(w, "hello")
 		http.NewResponseController(w).Flush()
+		<-seen
 		panic(http.ErrAbortHandler)
 	}), func(t *testing.T, url string, client *http.Client) {
 		resp, err := client.Get(url)
@@ -249,6 +259,7 @@ func TestResponseAborts(t *testing.T) {
 		}
 		defer resp.Body.Close()
 		wantStamp(t, "the answer", resp.Header)
+		seen <- true
 		if body, err := io.ReadAll(resp.Body); string(body) != "hello" || err == nil {
 			t.Errorf("read %q, %v, want hello and an error", body, err)
 		}
