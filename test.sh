@@ -25,6 +25,7 @@ if ! command -v go >/dev/null 2>&1; then
 	exit 1
 fi
 need gcc "gcc libc6-dev" "the race detector needs a C compiler"
+command -v google-chrome >/dev/null 2>&1 || need chromium chromium "the example shop is tested in a browser"
 
 # "work" is every module of go.work.
 CGO_ENABLED=1 exec go test -race "$@" work
