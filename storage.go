@@ -100,3 +100,15 @@ type Watcher interface {
 type Change struct {
 	Key string // whose value was set or deleted; empty: a heartbeat
 }
+
+type uncachedKey struct{}
+
+// Uncached returns a context with which a [Storage] that keeps copies nearer to the
+// program reads the original: the reader is about to act on what it finds.
+func Uncached(ctx context.Context) context.Context {
+	return context.WithValue(ctx, uncachedKey{}, true)
+}
+
+// IsUncached reports whether ctx comes from [Uncached]. It is for those who write
+// a Storage.
+func IsUncached(ctx context.Context) bool { return ctx.Value(uncachedKey{}) != nil }
