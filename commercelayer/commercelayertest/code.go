@@ -117,7 +117,7 @@ func (c *call) authorizationCode(s subject) reply {
 	s.scope = code.scope
 	s.owner = Owner{"User", code.userID}
 	code.family = &family{}
-	return c.grantToken(s, terms{withRefresh: true, family: code.family})
+	return c.grantToken(s, terms{grant: grantAuthorizationCode, withRefresh: true, family: code.family})
 }
 
 // authorize sends a user's browser back to a webapp with a code. It asks the

@@ -48,7 +48,8 @@
 // connection before or after the server has acted, with a malformed or endless
 // body. [Server.Revoke], [Server.RevokeAll], [Server.ExpireAll] and
 // [Server.RollKeys] change what tokens are worth. [Server.Counts] and
-// [Server.Requests] tell what happened.
+// [Server.Requests] tell what happened, and the latter of each request to the API
+// whom its token spoke for.
 //
 // # Time
 //

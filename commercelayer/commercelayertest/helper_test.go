@@ -27,6 +27,7 @@ var (
 	integration = fields{"grant_type": "client_credentials", "client_id": commercelayertest.IntegrationID, "client_secret": commercelayertest.IntegrationSecret}
 	password    = fields{"grant_type": "password", "client_id": commercelayertest.SalesChannelID, "scope": commercelayertest.MarketScope,
 		"username": commercelayertest.CustomerEmail, "password": commercelayertest.CustomerPassword}
+	grace        = password.with(fields{"username": commercelayertest.OtherCustomerEmail, "password": commercelayertest.OtherCustomerPassword})
 	provisioning = fields{"grant_type": "client_credentials", "client_id": commercelayertest.UserClientID, "client_secret": commercelayertest.UserClientSecret}
 )
 
@@ -129,7 +130,13 @@ func (k *kit) api(token, path string) answer {
 
 func (k *kit) create(token, resourceType, body string) answer {
 	k.t.Helper()
-	return k.do(k.request("POST", k.server.APIURL()+"/api/"+resourceType, body,
+	return k.send("POST", token, resourceType, body)
+}
+
+// send makes a request with a document, or none, to the Core API.
+func (k *kit) send(method, token, path, body string) answer {
+	k.t.Helper()
+	return k.do(k.request(method, k.server.APIURL()+"/api/"+path, body,
 		"Authorization", "Bearer "+token, "Accept", "application/vnd.api+json", "Content-Type", "application/vnd.api+json"))
 }
 

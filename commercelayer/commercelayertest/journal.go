@@ -4,12 +4,13 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 )
 
-// logSize is how many requests the request log holds; older ones fall out.
-const logSize = 1000
+// maxRequestLog is how many requests the request log may be made to hold.
+const maxRequestLog = 1_000_000
 
 // Request is an entry of the request log. It holds no secret.
 type Request struct {
@@ -23,12 +24,30 @@ type Request struct {
 	// ClientID is that of a known application, of a token request, a
 	// revocation, or the token shown to the API.
 	ClientID string `json:"client_id,omitempty"`
+	// Shown is what the token was that the API was shown; zero if there was
+	// none, or the server does not remember it.
+	Shown Shown `json:"shown,omitzero"`
+	// ID is the header X-Request-Id, by which a test knows its requests again,
+	// if it is one word of printable ASCII; cut after 200 characters.
+	ID string `json:"id,omitempty"`
 	// Status is the answer's; 0 if the connection was dropped before it.
 	Status int `json:"status"`
 	// Code is the code of an error answer, such as INVALID_TOKEN.
 	Code string `json:"code,omitempty"`
 	// Fault is what the server was made to do wrong.
 	Fault string `json:"fault,omitempty"`
+}
+
+// Shown tells about a token that the API was shown, without telling the token.
+// The API takes it only if Status says so: it may be expired or revoked.
+type Shown struct {
+	Kind Kind `json:"kind"` // of its application
+	// Grant is the grant type that the token was first got by; empty if
+	// [Server.Issue] made it.
+	Grant string `json:"grant,omitempty"`
+	Scope string `json:"scope"`
+	// Owner is whom the token speaks for; zero for a guest or an application.
+	Owner Owner `json:"owner,omitzero"`
 }
 
 // Counts is what happened since the server was made, or since
@@ -62,7 +81,8 @@ type Counts struct {
 
 // journal counts and logs requests.
 type journal struct {
-	log *slog.Logger
+	log  *slog.Logger
+	size int // of the ring, when it is full
 
 	mu     sync.Mutex // guards what follows
 	counts Counts
@@ -96,7 +116,7 @@ func (j *journal) begin(c *call) Request {
 			n.APIRequests++
 		}
 	})
-	return Request{
+	e := Request{
 		Time:     time.Now(),
 		Method:   clip(c.r.Method),
 		Host:     clip(c.r.Host),
@@ -104,6 +124,22 @@ func (j *journal) begin(c *call) Request {
 		Endpoint: c.place.endpoint,
 		Grant:    c.grant,
 	}
+	if id := c.r.Header.Get("X-Request-Id"); oneWord(id) {
+		e.ID = clip(id)
+	}
+	if c.place.endpoint == APIEndpoint {
+		// Looked up now, so that it is known of a request that meets a fault too.
+		if t, ok := c.s.tokens.remembered(bearer(c.r)); ok {
+			e.ClientID = t.app.ClientID
+			e.Shown = Shown{Kind: t.app.Kind, Grant: t.grant, Scope: clip(t.scope.text), Owner: Owner{t.owner.Type, clip(t.owner.ID)}}
+		}
+	}
+	return e
+}
+
+// oneWord tells whether a text is safe to show in a log as it is.
+func oneWord(s string) bool {
+	return !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c > '~' })
 }
 
 // clip keeps what a client made up from filling the log.
@@ -138,12 +174,12 @@ func (j *journal) end(c *call, a reply) {
 		case e.Endpoint == APIEndpoint && e.Code == errAccessDenied.code:
 			n.APIUnauthorized++
 		}
-		if len(j.ring) < logSize {
+		if len(j.ring) < j.size {
 			j.ring = append(j.ring, e)
 			return
 		}
 		j.ring[j.next] = e
-		j.next = (j.next + 1) % logSize
+		j.next = (j.next + 1) % j.size
 	})
 	j.log.LogAttrs(context.WithoutCancel(c.r.Context()), slog.LevelInfo, "request",
 		slog.String("method", e.Method), slog.String("host", e.Host), slog.String("path", e.Path),
@@ -174,8 +210,9 @@ func (s *Server) ResetCounts() Counts {
 	return counts
 }
 
-// Requests returns the request log, oldest first: the last 1000 requests that
-// were answered or dropped. Preflights and the control interface are not in it.
+// Requests returns the request log, oldest first: the requests that were
+// answered or dropped, the last [Options].RequestLog of them. Preflights and the
+// control interface are not in it.
 func (s *Server) Requests() []Request {
 	s.journal.mu.Lock()
 	defer s.journal.mu.Unlock()

@@ -37,6 +37,96 @@ func TestCounts(t *testing.T) {
 	equal(t, "counts after it", k.server.Counts(), clt.Counts{})
 }
 
+func TestRequestLogSize(t *testing.T) {
+	k := newKit(t, &clt.Options{RateLimit: clt.NoRateLimit, RequestLog: 3})
+	for _, path := range strings.Fields("a b c d e f g h") {
+		k.api("", path)
+	}
+	var paths []string
+	for _, r := range k.server.Requests() {
+		paths = append(paths, r.Path)
+	}
+	equal(t, "paths", strings.Join(paths, " "), "/api/f /api/g /api/h")
+	k = newKit(t, &clt.Options{RateLimit: clt.NoRateLimit, RequestLog: 50_000})
+	for range 1003 {
+		k.api("", "a")
+	}
+	equal(t, "entries", len(k.server.Requests()), 1003)
+}
+
+// The log tells whom each token spoke for that the API was shown.
+func TestRequestLogTellsTokensApart(t *testing.T) {
+	k := newKit(t, nil)
+	ada := clt.Owner{Type: "Customer", ID: clt.CustomerID}
+	session := k.token(password)
+	renewed := k.token(refresh.with(fields{"refresh_token": session.Refresh}))
+	issued, err := k.server.Issue(clt.SalesChannelID, &clt.IssueOptions{Scope: clt.OtherMarketScope})
+	if err != nil {
+		t.Fatal(err)
+	}
+	asserted := k.token(fields{"grant_type": jwtBearer, "client_id": clt.SalesChannelID, "client_secret": clt.SalesChannelSecret,
+		"scope": clt.MarketScope, "assertion": assertion(`{"owner":{"type":"Customer","id":"` + clt.OtherCustomerID + `"}}`)})
+	revoked := k.token(grace)
+	k.server.Revoke(revoked.Access)
+	tests := []struct {
+		name, token, client string
+		status              int
+		want                clt.Shown
+	}{
+		{"guest", k.token(guest).Access, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Grant: "client_credentials", Scope: clt.MarketScope}},
+		{"given again", k.token(guest).Access, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Grant: "client_credentials", Scope: clt.MarketScope}},
+		{"customer", session.Access, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Grant: "password", Scope: clt.MarketScope, Owner: ada}},
+		{"refreshed", renewed.Access, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Grant: "refresh_token", Scope: clt.MarketScope, Owner: ada}},
+		{"assertion", asserted.Access, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Grant: jwtBearer, Scope: clt.MarketScope,
+			Owner: clt.Owner{Type: "Customer", ID: clt.OtherCustomerID}}},
+		{"issued", issued.AccessToken, clt.SalesChannelID, 200, clt.Shown{Kind: clt.SalesChannel, Scope: clt.OtherMarketScope}},
+		{"integration", k.token(integration).Access, clt.IntegrationID, 200, clt.Shown{Kind: clt.Integration, Grant: "client_credentials", Scope: "market:all"}},
+		{"webapp", k.token(exchange(code(t, k))).Access, clt.WebappID, 200, clt.Shown{Kind: clt.Webapp, Grant: "authorization_code", Scope: "market:all",
+			Owner: clt.Owner{Type: "User", ID: clt.UserID}}},
+		{"revoked", revoked.Access, clt.SalesChannelID, 401, clt.Shown{Kind: clt.SalesChannel, Grant: "password", Scope: clt.MarketScope,
+			Owner: clt.Owner{Type: "Customer", ID: clt.OtherCustomerID}}},
+		{"unknown", "x.y.z", "", 401, clt.Shown{}},
+		{"a refresh token", renewed.Refresh, "", 401, clt.Shown{}},
+		{"none", "", "", 401, clt.Shown{}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			k := &kit{t, k.server, k.client}
+			last := func(status int) {
+				req := k.request("GET", k.server.APIURL()+"/api/skus", "", "Authorization", "Bearer "+tt.token, "X-Request-Id", "id-of-"+strings.ReplaceAll(tt.name, " ", "-"))
+				equal(t, "status", k.do(req).status, status)
+				log := k.server.Requests()
+				entry := log[len(log)-1]
+				equal(t, "shown", entry.Shown, tt.want)
+				equal(t, "client", entry.ClientID, tt.client)
+				equal(t, "id", entry.ID, "id-of-"+strings.ReplaceAll(tt.name, " ", "-"))
+			}
+			last(tt.status)
+			// Known too when the request never reaches the API.
+			k.server.Inject(clt.Fault{Endpoint: clt.APIEndpoint, Status: 503, Times: 1})
+			last(503)
+		})
+	}
+	// A token request shows no token, whatever its header says.
+	req := tokenRequest(k, guest)
+	req.Header.Set("Authorization", "Bearer "+session.Access)
+	k.do(req)
+	log := k.server.Requests()
+	equal(t, "shown to the token endpoint", log[len(log)-1].Shown, clt.Shown{})
+}
+
+func TestRequestIDs(t *testing.T) {
+	k := newKit(t, nil)
+	long := strings.Repeat("x", 200)
+	for id, want := range map[string]string{
+		"a-1/B": "a-1/B", "two words": "", "a\ttab": "", "ümlaut": "", long: long, long + "y": long + "…",
+	} {
+		k.do(k.request("GET", k.server.APIURL()+"/api/skus", "", "X-Request-Id", id))
+		log := k.server.Requests()
+		equal(t, id, log[len(log)-1].ID, want)
+	}
+}
+
 func TestRequestLogIsBounded(t *testing.T) {
 	k := newKit(t, &clt.Options{RateLimit: clt.NoRateLimit})
 	for range 1003 {

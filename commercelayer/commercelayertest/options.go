@@ -59,6 +59,10 @@ type Options struct {
 	// [Server.ServeHTTP]. Default: off.
 	UnsafeControl bool
 
+	// RequestLog is how many requests [Server.Requests] remembers, at most a
+	// million; older ones fall out. Default: 1000.
+	RequestLog int
+
 	// Log receives a line for each request, free of secrets. Default: none.
 	Log *slog.Logger `json:"-"`
 }
@@ -95,6 +99,9 @@ func (o *Options) withDefaults() Options {
 	}
 	if r.RefreshTokenLife == 0 {
 		r.RefreshTokenLife = 14 * 24 * time.Hour
+	}
+	if r.RequestLog == 0 {
+		r.RequestLog = 1000
 	}
 	if r.Log == nil {
 		r.Log = slog.New(slog.DiscardHandler)
@@ -145,6 +152,8 @@ func (o *Options) validate() error {
 		return fmt.Errorf("RenewWithin is %v: use a positive duration", o.RenewWithin)
 	case o.RefreshTokenLife < time.Second:
 		return fmt.Errorf("RefreshTokenLife is %v: use a second or more", o.RefreshTokenLife)
+	case o.RequestLog < 1 || o.RequestLog > maxRequestLog:
+		return fmt.Errorf("RequestLog is %d: use 1 to %d requests", o.RequestLog, maxRequestLog)
 	}
 	return nil
 }

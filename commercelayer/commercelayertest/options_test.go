@@ -44,6 +44,8 @@ func TestOptionsErrors(t *testing.T) {
 		{"price in nothing", clt.Options{SKUs: []clt.SKU{{Code: "a", Prices: map[string]int64{"": 1}}}}, "SKUs[0]: the Prices"},
 		{"rate limit", clt.Options{RateLimit: -2}, "RateLimit"},
 		{"renew within", clt.Options{RenewWithin: -1}, "RenewWithin"},
+		{"request log of nothing", clt.Options{RequestLog: -1}, "RequestLog"},
+		{"endless request log", clt.Options{RequestLog: 1_000_001}, "RequestLog"},
 		{"refresh token life", clt.Options{RefreshTokenLife: time.Millisecond}, "RefreshTokenLife"},
 	}
 	for _, tt := range tests {

@@ -34,7 +34,7 @@ func (c *call) refresh(s subject) reply {
 		return badRequest("invalid_scope", "The scope of the refresh token must be repeated as it was.").reply(c.place)
 	}
 	s.owner, s.custom = old.owner, old.custom
-	token, err := t.issueLocked(s, terms{withRefresh: true, family: old.family})
+	token, err := t.issueLocked(s, terms{grant: grantRefreshToken, withRefresh: true, family: old.family})
 	if err != nil {
 		return internalError(c.place)
 	}

@@ -49,7 +49,7 @@ func New(opts *Options) (*Server, error) {
 		keys:    newKeyring(),
 		codes:   newCodeStore(),
 		faults:  &faultTable{},
-		journal: &journal{log: o.Log},
+		journal: &journal{log: o.Log, size: o.RequestLog},
 		shop:    newShop(&o),
 		closing: make(chan struct{}),
 	}

@@ -11,6 +11,7 @@ import (
 type accessToken struct {
 	subject
 	text    string
+	grant   string // by which it was asked for first; empty if by none
 	key     string // by which it is given again; empty if it is not
 	keyID   string
 	issued  time.Time
@@ -58,7 +59,7 @@ func newTokenStore(o *Options, keys *keyring) *tokenStore {
 
 // how a token is asked for.
 type terms struct {
-	grant       string  // by which it is asked for
+	grant       string  // by which it is asked for; empty if by none
 	reuse       bool    // the running token will do, and later this one
 	withRefresh bool    // a refresh token comes with it
 	family      *family // of the sign-in that it continues, or nil
@@ -105,7 +106,7 @@ func (t *tokenStore) issueLocked(s subject, how terms) (given, error) {
 	sign := t.keys.current()
 	// A JWT counts in whole seconds, and this server with it.
 	issued := now.Truncate(time.Second)
-	token := &accessToken{subject: s, key: key, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
+	token := &accessToken{subject: s, grant: how.grant, key: key, keyID: sign.id, issued: issued, expires: issued.Add(how.life)}
 	text, err := s.mint(t.opts, sign, token.issued, token.expires)
 	if err != nil {
 		return given{}, err
@@ -171,6 +172,16 @@ func (t *tokenStore) valid(text string) (accessToken, bool) {
 		return accessToken{}, false
 	}
 	return *a, true
+}
+
+// remembered returns the access token of that text, whether it is good or not.
+func (t *tokenStore) remembered(text string) (accessToken, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if a := t.access[text]; a != nil {
+		return *a, true
+	}
+	return accessToken{}, false
 }
 
 // revoke ends the token of that text, and tells whether it was alive.
