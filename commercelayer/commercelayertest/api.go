@@ -52,6 +52,8 @@ func (a access) may(method, resourceType string) bool {
 			return reading
 		case "customers":
 			return reading && a.role == roleCustomer
+		case "customer_addresses", "addresses":
+			return a.role == roleCustomer
 		case "orders", "line_items":
 			return reading || method == http.MethodPost
 		}

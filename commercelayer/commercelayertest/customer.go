@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -15,6 +17,8 @@ type Customer struct {
 	Password string `json:"-"`
 	// ID is the customer's id in tokens and at the API. Default: made of Email.
 	ID string
+	// Addresses is the customer's address book. Default: empty.
+	Addresses []Address
 }
 
 func (c Customer) String() string { return fmt.Sprintf("customer %q", c.Email) }
@@ -29,6 +33,12 @@ func (c Customer) withDefaults() Customer {
 	if c.ID == "" {
 		c.ID = publicID("customers", strings.ToLower(c.Email))
 	}
+	c.Addresses = slices.Clone(c.Addresses)
+	for i := range c.Addresses {
+		if a := &c.Addresses[i]; a.ID == "" {
+			a.ID = publicID("addresses", c.ID+":"+strconv.Itoa(i))
+		}
+	}
 	return c
 }
 
@@ -39,5 +49,6 @@ func (c *Customer) validate() error {
 	case c.Password == "":
 		return fmt.Errorf("the Password of %q is empty: give it one", c.Email)
 	}
-	return nil
+	return validateEach("Addresses", c.Addresses, (*Address).validate,
+		func(a Address) []string { return []string{a.ID} })
 }

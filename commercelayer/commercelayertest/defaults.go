@@ -47,8 +47,26 @@ func defaultApplications() []Application {
 
 func defaultCustomers() []Customer {
 	return []Customer{
-		{Email: CustomerEmail, Password: CustomerPassword, ID: CustomerID},
-		{Email: OtherCustomerEmail, Password: OtherCustomerPassword, ID: OtherCustomerID},
+		{
+			Email: CustomerEmail, Password: CustomerPassword, ID: CustomerID,
+			Addresses: []Address{
+				{
+					FirstName: "Ada", LastName: "Rossi", Line1: "Via dei Mulini 12", Line2: "Scala B",
+					City: "Bologna", ZipCode: "40121", StateCode: "BO", CountryCode: "IT", Phone: "+39 051 555 0142",
+				},
+				{
+					Company: "Rossi & Figlie", Line1: "Corso Lungo 3",
+					City: "Torino", ZipCode: "10121", StateCode: "TO", CountryCode: "IT", Phone: "+39 011 555 0178",
+				},
+			},
+		},
+		{
+			Email: OtherCustomerEmail, Password: OtherCustomerPassword, ID: OtherCustomerID,
+			Addresses: []Address{{
+				FirstName: "Grace", LastName: "Miller", Line1: "48 Harbor Street", Line2: "Apt. 5",
+				City: "Newport", ZipCode: "02840", StateCode: "RI", CountryCode: "US", Phone: "+1 401 555 0119",
+			}},
+		},
 	}
 }
 

@@ -18,11 +18,13 @@
 // spent at each use. Revoked tokens are refused at once. Each address may make
 // 30 token requests within any minute.
 //
-// The Core API has organization, markets, skus, prices, customers, orders and
-// line_items, in lists with pages, with include, fields and the filters
-// attribute_eq and attribute_in; orders and line items can be created. Guests
-// see what is sold in their market and make orders; customers see themselves
-// and their orders as well; integrations and webapps see everything.
+// The Core API has organization, markets, skus, prices, customers,
+// customer_addresses, addresses, orders and line_items, in lists with pages, with
+// include, fields and the filters attribute_eq and attribute_in; orders and line
+// items can be created. Guests see what is sold in their market and make orders;
+// customers see themselves, their addresses and their orders as well;
+// integrations and webapps see everything. The ready-made customers have
+// addresses.
 //
 // # What its documentation leaves open
 //
@@ -41,6 +43,15 @@
 //     guests share a token.
 //   - A client that sends no Accept header gets JSON:API; any other one but
 //     application/vnd.api+json is answered 406.
+//
+// # Where it is not the service
+//
+//   - Guests may list orders and line items; the service gives them one at a
+//     time, by its id.
+//   - A customer's token does not see what guests have ordered; the service lets
+//     it read a guest's order by its id.
+//   - The email that a guest gives to an order ties it to no customer.
+//   - Addresses can only be read.
 //
 // # Faults
 //

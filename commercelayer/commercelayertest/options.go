@@ -134,7 +134,13 @@ func (o *Options) validate() error {
 		return err
 	}
 	if err := validateEach("Customers", o.Customers, (*Customer).validate,
-		func(c Customer) []string { return []string{strings.ToLower(c.Email), c.ID} }); err != nil {
+		func(c Customer) []string {
+			keys := []string{strings.ToLower(c.Email), c.ID}
+			for _, a := range c.Addresses {
+				keys = append(keys, "address "+a.ID)
+			}
+			return keys
+		}); err != nil {
 		return err
 	}
 	if err := validateEach("Markets", o.Markets, (*Market).validate,

@@ -10,6 +10,19 @@ import (
 	clt "github.com/bearerkit/bearer/commercelayer/commercelayertest"
 )
 
+var address = clt.Address{
+	ID: "home", FirstName: "A", LastName: "B", Line1: "Street 1", City: "Town", StateCode: "ST", CountryCode: "IT", Phone: "555",
+}
+
+// withAddress is a customer with a good address, but for a change.
+func withAddress(change func(*clt.Address)) []clt.Customer {
+	a := address
+	if change != nil {
+		change(&a)
+	}
+	return []clt.Customer{{Email: "a@b", Password: "p", Addresses: []clt.Address{a}}}
+}
+
 func TestOptionsErrors(t *testing.T) {
 	app := clt.Application{Kind: clt.Integration, ClientID: "a", ClientSecret: "s3cret"}
 	market := clt.Market{Code: "m", CurrencyCode: "EUR"}
@@ -36,6 +49,15 @@ func TestOptionsErrors(t *testing.T) {
 		{"no email", clt.Options{Customers: []clt.Customer{{Email: "a", Password: "p"}}}, "Customers[0]: the Email"},
 		{"no password", clt.Options{Customers: []clt.Customer{{Email: "a@b"}}}, "Customers[0]: the Password"},
 		{"two of one email", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p"}, {Email: "A@b", Password: "p"}}}, "Customers[0] and [1]"},
+		{"address without a street", clt.Options{Customers: withAddress(func(a *clt.Address) { a.Line1 = "" })}, "Customers[0]: Addresses[0]: Line1"},
+		{"address without a city", clt.Options{Customers: withAddress(func(a *clt.Address) { a.City = "" })}, "Addresses[0]: City"},
+		{"address without a state", clt.Options{Customers: withAddress(func(a *clt.Address) { a.StateCode = "" })}, "Addresses[0]: StateCode"},
+		{"address without a phone", clt.Options{Customers: withAddress(func(a *clt.Address) { a.Phone = "" })}, "Addresses[0]: Phone"},
+		{"address of nobody", clt.Options{Customers: withAddress(func(a *clt.Address) { a.LastName = "" })}, "Addresses[0]: FirstName or LastName"},
+		{"address without a country", clt.Options{Customers: withAddress(func(a *clt.Address) { a.CountryCode = "" })}, "Addresses[0]: CountryCode"},
+		{"address in no country", clt.Options{Customers: withAddress(func(a *clt.Address) { a.CountryCode = "it" })}, "Addresses[0]: CountryCode"},
+		{"two addresses of one id", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p", Addresses: []clt.Address{address, address}}}}, "Addresses[0] and [1]"},
+		{"two customers with one address", clt.Options{Customers: append(withAddress(nil), clt.Customer{Email: "c@d", Password: "p", Addresses: []clt.Address{address}})}, "Customers[0] and [1]"},
 		{"market code with a colon", clt.Options{Markets: []clt.Market{{Code: "a:b", CurrencyCode: "EUR"}}}, "Markets[0]: the Code"},
 		{"market currency", clt.Options{Markets: []clt.Market{{Code: "a", CurrencyCode: "eur"}}}, "Markets[0]: CurrencyCode"},
 		{"two markets of one code", clt.Options{Markets: []clt.Market{market, market}}, "Markets[0] and [1]"},
@@ -69,11 +91,11 @@ func TestOptionsErrors(t *testing.T) {
 
 // The server has its own copy: a list may be changed afterwards.
 func TestOptionsAreCopied(t *testing.T) {
-	opts := &clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p"}}}
+	opts := &clt.Options{Customers: withAddress(func(a *clt.Address) { a.ID = "" })}
 	k := newKit(t, opts)
 	opts.Customers[0].Password = "other"
 	k.token(password.with(fields{"username": "a@b", "password": "p"}))
-	if opts.Customers[0].ID != "" {
+	if opts.Customers[0].ID != "" || opts.Customers[0].Addresses[0].ID != "" {
 		t.Error("a default was written into the caller's list")
 	}
 }
@@ -82,7 +104,7 @@ func TestOptionsAreCopied(t *testing.T) {
 func TestOptionsAreNotShared(t *testing.T) {
 	given := clt.Options{
 		Applications: []clt.Application{{Kind: clt.Webapp, ClientID: "w", ClientSecret: "s", RedirectURIs: []string{"http://a"}}},
-		Customers:    []clt.Customer{{Email: "a@b", Password: "p"}},
+		Customers:    withAddress(nil),
 		Markets: []clt.Market{{Code: "m", CurrencyCode: "EUR",
 			StockLocations: []clt.StockLocation{{Code: "l"}}, Stores: []clt.Store{{Code: "s"}}}},
 		SKUs: []clt.SKU{{Code: "k", Prices: map[string]int64{"EUR": 1}}},
@@ -91,6 +113,7 @@ func TestOptionsAreNotShared(t *testing.T) {
 	for _, o := range []clt.Options{given, server.Options()} {
 		o.Applications[0].RedirectURIs[0] = "http://b"
 		o.Applications[0].ClientID = "x"
+		o.Customers[0].Addresses[0].City = "X"
 		o.Customers[0].Email = "x@y"
 		o.Markets[0].StockLocations[0].Code = "x"
 		o.Markets[0].Stores[0].Code = "x"
@@ -102,6 +125,7 @@ func TestOptionsAreNotShared(t *testing.T) {
 	equal(t, "RedirectURIs", o.Applications[0].RedirectURIs[0], "http://a")
 	equal(t, "ClientID", o.Applications[0].ClientID, "w")
 	equal(t, "Email", o.Customers[0].Email, "a@b")
+	equal(t, "Addresses", o.Customers[0].Addresses[0].City, "Town")
 	equal(t, "StockLocations", o.Markets[0].StockLocations[0].Code, "l")
 	equal(t, "Stores", o.Markets[0].Stores[0].Code, "s")
 	equal(t, "Markets", o.Markets[0].Code, "m")

@@ -33,12 +33,14 @@ func newShop(o *Options) *shop {
 		"organization": {singular: true, list: func(access) []resource {
 			return []resource{s.organization("organization")}
 		}},
-		"markets":    {list: s.markets},
-		"skus":       {list: s.skus},
-		"prices":     {list: s.prices},
-		"customers":  {list: s.customers},
-		"orders":     {list: s.listOrders, create: s.createOrder},
-		"line_items": {list: s.listLineItems, create: s.createLineItem},
+		"markets":            {list: s.markets},
+		"skus":               {list: s.skus},
+		"prices":             {list: s.prices},
+		"customers":          {list: s.customers},
+		"customer_addresses": {list: s.customerAddresses},
+		"addresses":          {list: s.addresses},
+		"orders":             {list: s.listOrders, create: s.createOrder},
+		"line_items":         {list: s.listLineItems, create: s.createLineItem},
 	}
 	return s
 }
@@ -154,9 +156,12 @@ func (s *shop) customers(who access) []resource {
 		list = append(list, resource{
 			ID: c.ID, Type: "customers",
 			Attributes: s.common(attributes{"email": c.Email, "status": "acquired", "has_password": true}, s.born, s.born),
-			related: map[string]relation{"orders": {to: "orders", list: func() []resource {
-				return s.ordersThat(who, func(o *order) bool { return o.customerID == c.ID })
-			}}},
+			related: map[string]relation{
+				"customer_addresses": s.addressBook(who, c),
+				"orders": {to: "orders", list: func() []resource {
+					return s.ordersThat(who, func(o *order) bool { return o.customerID == c.ID })
+				}},
+			},
 		})
 	}
 	return list
