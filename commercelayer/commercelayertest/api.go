@@ -54,8 +54,10 @@ func (a access) may(method, resourceType string) bool {
 			return reading && a.role == roleCustomer
 		case "customer_addresses", "addresses":
 			return a.role == roleCustomer
-		case "orders", "line_items":
-			return reading || method == http.MethodPost
+		case "orders":
+			return reading || method == http.MethodPost || method == http.MethodPatch
+		case "line_items":
+			return reading || method == http.MethodPost || method == http.MethodPatch || method == http.MethodDelete
 		}
 	}
 	return false
@@ -87,15 +89,15 @@ func (c *call) api() reply {
 	if !who.may(c.r.Method, path[0]) {
 		return errAccessDenied.reply(at)
 	}
-	switch {
-	case c.r.Method == http.MethodPost && len(path) == 1 && kind.create != nil:
-		return c.create(who, kind)
-	case c.r.Method != http.MethodGet && c.r.Method != http.MethodHead:
-		allow := "GET"
-		if len(path) == 1 && kind.create != nil {
-			allow = "GET, POST"
-		}
-		return methodNotAllowed(allow).reply(at)
+	switch method := c.r.Method; {
+	case method == http.MethodPost && len(path) == 1 && kind.create != nil:
+		return c.create(who, path[0], kind)
+	case method == http.MethodPatch && len(path) == 2 && kind.update != nil:
+		return c.update(who, path[0], path[1], kind)
+	case method == http.MethodDelete && len(path) == 2 && kind.remove != nil:
+		return c.remove(who, path[1], kind)
+	case method != http.MethodGet && method != http.MethodHead:
+		return methodNotAllowed(kind.allow(path)).reply(at)
 	case len(path) == 1 && kind.singular:
 		return c.one(kind.list(who)[0])
 	case len(path) == 1:
@@ -133,7 +135,7 @@ func (c *call) within(who access, kind resourceKind, path []string) reply {
 		}
 		return notFound("The resource is related to none.").reply(c.place)
 	}
-	return notFound("There is no such resource, or it is not yours to see.").reply(c.place)
+	return noSuchResource().reply(c.place)
 }
 
 // provisioningAPI answers on the provisioning host: there is one organization
@@ -155,6 +157,11 @@ func (c *call) provisioningAPI(token accessToken, path []string) reply {
 		return c.one(resource{ID: token.app.UserID, Type: "user", Attributes: attributes{"time_zone": "UTC"}})
 	}
 	return notFound("There is nothing at this address.").reply(at)
+}
+
+func noSuchResource() *problem {
+	wrong := notFound("There is no such resource, or it is not yours to see.")
+	return &wrong
 }
 
 func notFound(detail string) problem {

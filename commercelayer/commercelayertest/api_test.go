@@ -31,7 +31,7 @@ func TestPermissions(t *testing.T) {
 		{"guest", "POST", "skus", no}, {"guest", "DELETE", "orders", no},
 		{"guest of all", "GET", "skus", no}, {"guest of all", "POST", "orders", no}, {"guest of all", "GET", "organization", yes},
 		{"guest", "GET", "addresses", no}, {"guest", "GET", "customer_addresses", no},
-		{"guest of all", "GET", "addresses", no},
+		{"guest of all", "GET", "addresses", no}, {"guest of all", "PATCH", "orders/x", no}, {"guest of all", "DELETE", "line_items/x", no},
 		{"customer", "GET", "addresses", yes}, {"customer", "GET", "customer_addresses", yes}, {"customer", "DELETE", "orders/x", no},
 		{"integration", "GET", "addresses", yes}, {"provisioning", "GET", "addresses", no}, {"nobody at all", "DELETE", "line_items/x", invalidTokenName},
 		{"customer", "GET", "customers", yes}, {"customer", "GET", "skus", yes}, {"customer", "POST", "customers", no},
@@ -152,6 +152,9 @@ func TestWhatIsSeen(t *testing.T) {
 		{"all prices", k.token(integration).Access, "prices", "currency_code", []any{"EUR", "USD", "EUR"}},
 		{"market in scope", k.token(guest).Access, "markets", "code", []any{"europe"}},
 		{"all markets", k.token(integration).Access, "markets", "code", []any{"europe", "usa"}},
+		{"placed orders of the market", k.token(grace).Access, "orders", "currency_code", []any{"EUR"}},
+		{"placed orders of another market", k.token(grace.with(fields{"scope": clt.OtherMarketScope})).Access, "orders", "currency_code", []any{"USD"}},
+		{"all placed orders", k.token(integration).Access, "orders", "status", slices.Repeat([]any{"placed"}, 6)},
 		{"oneself", k.token(password).Access, "customers", "email", []any{clt.CustomerEmail}},
 		{"all customers", k.token(integration).Access, "customers", "email", []any{clt.CustomerEmail, clt.OtherCustomerEmail}},
 	}

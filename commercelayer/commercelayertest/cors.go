@@ -13,7 +13,7 @@ func cors(h http.Header, r *http.Request) {
 	if !isPreflight(r) {
 		return
 	}
-	h.Set("Access-Control-Allow-Methods", "GET, POST, HEAD, OPTIONS")
+	h.Set("Access-Control-Allow-Methods", "GET, POST, PATCH, DELETE, HEAD, OPTIONS")
 	// "*" would leave Authorization out.
 	if asked := r.Header.Get("Access-Control-Request-Headers"); asked != "" {
 		h.Set("Access-Control-Allow-Headers", asked)

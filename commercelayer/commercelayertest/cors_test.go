@@ -16,7 +16,7 @@ func TestCORS(t *testing.T) {
 			"Access-Control-Request-Method", "POST", "Access-Control-Request-Headers", "authorization,content-type,x-mine"))
 		equal(t, url+" status", a.status, 204)
 		equal(t, "origin", a.header.Get("Access-Control-Allow-Origin"), "*")
-		equal(t, "methods", a.header.Get("Access-Control-Allow-Methods"), "GET, POST, HEAD, OPTIONS")
+		equal(t, "methods", a.header.Get("Access-Control-Allow-Methods"), "GET, POST, PATCH, DELETE, HEAD, OPTIONS")
 		equal(t, "headers", a.header.Get("Access-Control-Allow-Headers"), "authorization,content-type,x-mine")
 		equal(t, "credentials", a.header.Get("Access-Control-Allow-Credentials"), "")
 	}

@@ -19,7 +19,14 @@ type Customer struct {
 	ID string
 	// Addresses is the customer's address book. Default: empty.
 	Addresses []Address
+	// PastOrders is how many orders the customer has placed before the server
+	// began, about a month apart, in each market that sells something; at most
+	// 100. Default: none.
+	PastOrders int
 }
+
+// maxPastOrdersEach is of one customer in one market.
+const maxPastOrdersEach = 100
 
 func (c Customer) String() string { return fmt.Sprintf("customer %q", c.Email) }
 
@@ -48,6 +55,8 @@ func (c *Customer) validate() error {
 		return fmt.Errorf("the Email %q is not an address: use one with an @", c.Email)
 	case c.Password == "":
 		return fmt.Errorf("the Password of %q is empty: give it one", c.Email)
+	case c.PastOrders < 0 || c.PastOrders > maxPastOrdersEach:
+		return fmt.Errorf("PastOrders of %q is %d: use 0 to %d", c.Email, c.PastOrders, maxPastOrdersEach)
 	}
 	return validateEach("Addresses", c.Addresses, (*Address).validate,
 		func(a Address) []string { return []string{a.ID} })

@@ -48,7 +48,7 @@ func defaultApplications() []Application {
 func defaultCustomers() []Customer {
 	return []Customer{
 		{
-			Email: CustomerEmail, Password: CustomerPassword, ID: CustomerID,
+			Email: CustomerEmail, Password: CustomerPassword, ID: CustomerID, PastOrders: 2,
 			Addresses: []Address{
 				{
 					FirstName: "Ada", LastName: "Rossi", Line1: "Via dei Mulini 12", Line2: "Scala B",
@@ -61,7 +61,7 @@ func defaultCustomers() []Customer {
 			},
 		},
 		{
-			Email: OtherCustomerEmail, Password: OtherCustomerPassword, ID: OtherCustomerID,
+			Email: OtherCustomerEmail, Password: OtherCustomerPassword, ID: OtherCustomerID, PastOrders: 1,
 			Addresses: []Address{{
 				FirstName: "Grace", LastName: "Miller", Line1: "48 Harbor Street", Line2: "Apt. 5",
 				City: "Newport", ZipCode: "02840", StateCode: "RI", CountryCode: "US", Phone: "+1 401 555 0119",

@@ -20,11 +20,12 @@
 //
 // The Core API has organization, markets, skus, prices, customers,
 // customer_addresses, addresses, orders and line_items, in lists with pages, with
-// include, fields and the filters attribute_eq and attribute_in; orders and line
-// items can be created. Guests see what is sold in their market and make orders;
-// customers see themselves, their addresses and their orders as well;
-// integrations and webapps see everything. The ready-made customers have
-// addresses.
+// include, fields and the filters attribute_eq and attribute_in. Orders
+// can be created and changed, line items removed as well, until the order is
+// placed. Guests see what is sold in their market and make orders; customers see
+// themselves, their addresses and their orders as well; integrations and webapps
+// see everything. The ready-made customers have addresses, and orders that they
+// placed in the past.
 //
 // # What its documentation leaves open
 //
@@ -51,6 +52,8 @@
 //   - A customer's token does not see what guests have ordered; the service lets
 //     it read a guest's order by its id.
 //   - The email that a guest gives to an order ties it to no customer.
+//   - There is no checkout: the only placed orders are those of
+//     [Customer].PastOrders. Nobody changes them, which is answered 422.
 //   - Addresses can only be read.
 //
 // # Faults

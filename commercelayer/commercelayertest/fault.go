@@ -194,13 +194,16 @@ func (c *call) serveFault(w http.ResponseWriter, f Fault) {
 		panic(http.ErrAbortHandler)
 	case f.Drop == DropWithin:
 		a := c.handle()
+		if len(a.body) == 0 { // nothing to break within
+			a.status = 0
+			c.s.journal.end(c, a)
+			panic(http.ErrAbortHandler)
+		}
 		c.s.journal.end(c, a)
-		half := a
-		half.body = a.body[:len(a.body)/2]
 		maps.Copy(w.Header(), a.header)
 		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 		w.WriteHeader(a.status)
-		w.Write(half.body)
+		w.Write(a.body[:len(a.body)/2])
 		http.NewResponseController(w).Flush()
 		panic(http.ErrAbortHandler)
 	case f.Malformed:

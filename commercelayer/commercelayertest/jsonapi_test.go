@@ -75,10 +75,10 @@ func TestIncludeFieldsAndFilters(t *testing.T) {
 		t.Errorf("fields: %s", a.body)
 	}
 	for path, want := range map[string][]any{
-		"skus?filter[q][code_eq]=CAP":            {"CAP"},
-		"skus?filter[q][code_in]=CAP,BAG,OTHER":  {"CAP", "BAG"},
-		"skus?filter[q][code_eq]=OTHER":          nil,
-		"skus?filter[q][name_matches]=x&sort=-x": {"MUG-WHITE"},
+		"skus?filter[q][code_eq]=CAP":           {"CAP"},
+		"skus?filter[q][code_in]=CAP,BAG,OTHER": {"CAP", "BAG"},
+		"skus?filter[q][code_eq]=OTHER":         nil,
+		"skus?filter[q][name_matches]=x&sort=":  {"MUG-WHITE"},
 	} {
 		_, got := k.api(token, path).list(t, "code")
 		if want != nil && want[0] == "MUG-WHITE" {

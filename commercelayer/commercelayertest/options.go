@@ -161,6 +161,13 @@ func (o *Options) validate() error {
 	case o.RequestLog < 1 || o.RequestLog > maxRequestLog:
 		return fmt.Errorf("RequestLog is %d: use 1 to %d requests", o.RequestLog, maxRequestLog)
 	}
+	past := 0
+	for i := range o.Customers {
+		past += o.Customers[i].PastOrders * len(o.Markets)
+	}
+	if past > maxPastOrders {
+		return fmt.Errorf("the PastOrders of Customers make %d orders in %d markets: use fewer, for %d in all", past, len(o.Markets), maxPastOrders)
+	}
 	return nil
 }
 

@@ -23,6 +23,15 @@ func withAddress(change func(*clt.Address)) []clt.Customer {
 	return []clt.Customer{{Email: "a@b", Password: "p", Addresses: []clt.Address{a}}}
 }
 
+// crowd is many customers, each with so many past orders in each market.
+func crowd(size, pastOrders int) []clt.Customer {
+	customers := make([]clt.Customer, size)
+	for i := range customers {
+		customers[i] = clt.Customer{Email: fmt.Sprintf("c%d@example.com", i), Password: "p", PastOrders: pastOrders}
+	}
+	return customers
+}
+
 func TestOptionsErrors(t *testing.T) {
 	app := clt.Application{Kind: clt.Integration, ClientID: "a", ClientSecret: "s3cret"}
 	market := clt.Market{Code: "m", CurrencyCode: "EUR"}
@@ -49,6 +58,9 @@ func TestOptionsErrors(t *testing.T) {
 		{"no email", clt.Options{Customers: []clt.Customer{{Email: "a", Password: "p"}}}, "Customers[0]: the Email"},
 		{"no password", clt.Options{Customers: []clt.Customer{{Email: "a@b"}}}, "Customers[0]: the Password"},
 		{"two of one email", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p"}, {Email: "A@b", Password: "p"}}}, "Customers[0] and [1]"},
+		{"too many past orders", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p", PastOrders: 101}}}, "Customers[0]: PastOrders"},
+		{"fewer than no past orders", clt.Options{Customers: []clt.Customer{{Email: "a@b", Password: "p", PastOrders: -1}}}, "Customers[0]: PastOrders"},
+		{"too many past orders in all", clt.Options{Customers: crowd(100, 26)}, "5200 orders in 2 markets"},
 		{"address without a street", clt.Options{Customers: withAddress(func(a *clt.Address) { a.Line1 = "" })}, "Customers[0]: Addresses[0]: Line1"},
 		{"address without a city", clt.Options{Customers: withAddress(func(a *clt.Address) { a.City = "" })}, "Addresses[0]: City"},
 		{"address without a state", clt.Options{Customers: withAddress(func(a *clt.Address) { a.StateCode = "" })}, "Addresses[0]: StateCode"},

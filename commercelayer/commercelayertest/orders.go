@@ -1,21 +1,16 @@
 package commercelayertest
 
 import (
-	"encoding/json"
 	"maps"
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
-// maxOrders and maxLineItems (of one order) keep a loop that creates without
-// end from filling the memory.
-const (
-	maxOrders    = 10_000
-	maxLineItems = 500
-	maxQuantity  = 100_000
-)
+// maxOrders keeps a loop that creates without end from filling the memory.
+const maxOrders = 10_000
 
 // order is a cart, or what became of it.
 type order struct {
@@ -25,19 +20,17 @@ type order struct {
 	guestOf          string // client id of the sales channel that a guest's is from
 	attributes       attributes
 	items            []*lineItem
+	added            int // line items so far, the removed ones too
 	created, updated time.Time
+	placed           time.Time // zero for a cart
 }
 
-type lineItem struct {
-	id       string
-	order    *order
-	sku      *SKU
-	quantity int64
-	metadata any
-	created  time.Time
-}
+// editable tells whether the order is still a cart.
+func (o *order) editable() bool { return o.placed.IsZero() }
 
-func (i *lineItem) unit() int64 { return i.sku.Prices[i.order.market.CurrencyCode] }
+func errPlaced(pointer string) *problem {
+	return invalid(pointer, "The order is placed: it can no longer be changed.")
+}
 
 // sees tells whether an order is there for somebody: all for the staff, their
 // own for a customer, and for a guest those that guests of the same sales
@@ -56,11 +49,20 @@ func (a access) sees(o *order) bool {
 	return o.customerID == "" && o.guestOf == a.app.ClientID
 }
 
+// order finds the order of that id, if somebody sees it, else nil; s.mu is held.
+func (s *shop) order(who access, id string) *order {
+	i := slices.IndexFunc(s.orders, func(o *order) bool { return o.id == id && who.sees(o) })
+	if i < 0 {
+		return nil
+	}
+	return s.orders[i]
+}
+
 func (s *shop) listOrders(who access) []resource {
 	return s.ordersThat(who, func(*order) bool { return true })
 }
 
-// ordersThat returns those orders that somebody sees.
+// ordersThat returns those orders that somebody sees, oldest first.
 func (s *shop) ordersThat(who access, fit func(*order) bool) []resource {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,18 +75,6 @@ func (s *shop) ordersThat(who access, fit func(*order) bool) []resource {
 	return list
 }
 
-func (s *shop) listLineItems(who access) []resource {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var list []resource
-	for _, o := range s.orders {
-		if who.sees(o) {
-			list = append(list, s.itemResources(who, o)...)
-		}
-	}
-	return list
-}
-
 // orderResource writes an order out; s.mu is held.
 func (s *shop) orderResource(who access, o *order) resource {
 	var total, count int64
@@ -92,15 +82,19 @@ func (s *shop) orderResource(who access, o *order) resource {
 		total += item.unit() * item.quantity
 		count += item.quantity
 	}
-	status := "draft"
-	if len(o.items) > 0 {
+	status, payment := "draft", "unpaid"
+	var placedAt any
+	switch {
+	case !o.editable():
+		status, payment, placedAt = "placed", "authorized", timestamp(o.placed)
+	case len(o.items) > 0:
 		status = "pending"
 	}
 	currency := o.market.CurrencyCode
 	a := attributes{
-		"number": o.number, "status": status, "payment_status": "unpaid", "fulfillment_status": "unfulfilled",
-		"guest": o.customerID == "", "editable": true, "customer_email": nil, "language_code": "en",
-		"currency_code": currency, "tax_included": true, "skus_count": count, "placed_at": nil, "coupon_code": nil,
+		"number": o.number, "status": status, "payment_status": payment, "fulfillment_status": "unfulfilled",
+		"guest": o.customerID == "", "editable": o.editable(), "customer_email": nil, "language_code": "en",
+		"currency_code": currency, "tax_included": true, "skus_count": count, "placed_at": placedAt, "coupon_code": nil,
 	}
 	maps.Copy(a, o.attributes)
 	money(a, "subtotal_", total, currency)
@@ -123,72 +117,15 @@ func (s *shop) orderResource(who access, o *order) resource {
 	}
 }
 
-// itemResources writes an order's line items out; s.mu is held.
-func (s *shop) itemResources(who access, o *order) []resource {
-	list := make([]resource, 0, len(o.items))
-	for _, item := range o.items {
-		a := attributes{
-			"sku_code": item.sku.Code, "name": item.sku.Name, "image_url": nullable(item.sku.ImageURL),
-			"quantity": item.quantity, "currency_code": o.market.CurrencyCode, "item_type": "skus",
-		}
-		if item.metadata != nil {
-			a["metadata"] = item.metadata
-		}
-		money(a, "unit_", item.unit(), o.market.CurrencyCode)
-		money(a, "total_", item.unit()*item.quantity, o.market.CurrencyCode)
-		list = append(list, resource{
-			ID: item.id, Type: "line_items", Attributes: s.common(a, item.created, item.created),
-			related: map[string]relation{
-				"item": s.toSKU(who, item.sku),
-				"order": {to: "orders", one: true, list: func() []resource {
-					return s.ordersThat(who, func(other *order) bool { return other == o })
-				}},
-			},
-		})
-	}
-	return list
-}
-
-// document is a resource as a client sends it.
-type document struct {
-	Data *struct {
-		Type          string                     `json:"type"`
-		Attributes    map[string]json.RawMessage `json:"attributes"`
-		Relationships map[string]struct {
-			Data *identifier `json:"data"`
-		} `json:"relationships"`
-	} `json:"data"`
-}
-
-// related returns the id that a document relates to, by the relationship's
-// name.
-func (d document) related(name, resourceType string) string {
-	if r := d.Data.Relationships[name].Data; r != nil && r.Type == resourceType {
-		return r.ID
-	}
-	return ""
-}
-
-// invalid is a 422 about a field of a document.
-func invalid(pointer, detail string) *problem {
-	return &problem{
-		status: http.StatusUnprocessableEntity, title: "Invalid resource", code: "VALIDATION_ERROR",
-		detail: detail, pointer: pointer,
-	}
+// orderAttributes are those that a client may set, and whether each is a text.
+var orderAttributes = map[string]bool{
+	"customer_email": true, "language_code": true, "reference": true, "reference_origin": true, "metadata": false,
 }
 
 func (s *shop) createOrder(who access, in document) (resource, *problem) {
 	o := &order{attributes: attributes{}}
-	for name, field := range map[string]bool{
-		"customer_email": true, "language_code": true, "reference": true, "reference_origin": true, "metadata": false,
-	} {
-		value, wrong := in.attribute(name, field)
-		if wrong != nil {
-			return resource{}, wrong
-		}
-		if value != nil {
-			o.attributes[name] = value
-		}
+	if wrong := in.setAttributes(o.attributes); wrong != nil {
+		return resource{}, wrong
 	}
 	if who.scope.narrow() {
 		o.market = who.scope.markets[0]
@@ -210,91 +147,66 @@ func (s *shop) createOrder(who access, in document) (resource, *problem) {
 	default:
 		o.customerID = in.related("customer", "customers")
 	}
-	if i := slices.IndexFunc(s.opts.Customers, func(c Customer) bool { return c.ID == o.customerID }); i >= 0 {
-		o.attributes["customer_email"] = s.opts.Customers[i].Email
+	if c := s.customer(o.customerID); c != nil {
+		o.attributes["customer_email"] = c.Email
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(s.orders) >= maxOrders {
 		return resource{}, invalid("/data", "This server holds 10000 orders at most: start it anew.")
 	}
-	s.number++
-	o.number = strconv.Itoa(10_000_000 + s.number)
-	o.id = publicID("orders", o.number)
-	o.created = time.Now()
-	o.updated = o.created
-	s.orders = append(s.orders, o)
+	s.add(o, time.Now())
 	return s.orderResource(who, o), nil
 }
 
-// attribute reads an attribute that this server keeps; nil if it is absent.
-func (d document) attribute(name string, text bool) (any, *problem) {
-	raw, ok := d.Data.Attributes[name]
-	if !ok {
-		return nil, nil
-	}
-	if text {
-		var value *string
-		if json.Unmarshal(raw, &value) != nil {
-			return nil, invalid("/data/attributes/"+name, name+" is a text.")
-		}
-		if value == nil {
-			return nil, nil
-		}
-		return *value, nil
-	}
-	var value map[string]any
-	if json.Unmarshal(raw, &value) != nil {
-		return nil, invalid("/data/attributes/"+name, name+" is an object.")
-	}
-	if value == nil {
-		return nil, nil
-	}
-	return value, nil
+// add numbers an order and takes it in; s.mu is held.
+func (s *shop) add(o *order, at time.Time) {
+	s.number++
+	o.number = strconv.Itoa(10_000_000 + s.number)
+	o.id = publicID("orders", o.number)
+	o.created, o.updated = at, at
+	s.orders = append(s.orders, o)
 }
 
-func (s *shop) createLineItem(who access, in document) (resource, *problem) {
-	code, wrong := in.attribute("sku_code", true)
-	if wrong != nil {
-		return resource{}, wrong
-	}
-	metadata, wrong := in.attribute("metadata", false)
-	if wrong != nil {
-		return resource{}, wrong
-	}
-	quantity := int64(1)
-	if raw, ok := in.Data.Attributes["quantity"]; ok {
-		if json.Unmarshal(raw, &quantity) != nil || quantity < 1 || quantity > maxQuantity {
-			return resource{}, invalid("/data/attributes/quantity", "quantity is a whole number from 1 to 100000.")
+// setAttributes puts into an order's attributes what the document has of them;
+// null takes one away.
+func (d document) setAttributes(into attributes) *problem {
+	for name, text := range orderAttributes {
+		value, wrong := d.attribute(name, text)
+		switch {
+		case wrong != nil:
+			return wrong
+		case value != nil:
+			into[name] = value
+		case d.has(name):
+			delete(into, name)
 		}
 	}
-	itemID := in.related("item", "skus")
+	return nil
+}
 
+func (s *shop) updateOrder(who access, id string, in document) (resource, *problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	orderID := in.related("order", "orders")
-	i := slices.IndexFunc(s.orders, func(o *order) bool { return o.id == orderID && who.sees(o) })
-	if i < 0 {
-		return resource{}, invalid("/data/relationships/order", "Relate the line item to an order that exists and is yours.")
+	o := s.order(who, id)
+	switch {
+	case o == nil:
+		return resource{}, noSuchResource()
+	case !o.editable():
+		return resource{}, errPlaced("/data")
 	}
-	o := s.orders[i]
-	if len(o.items) >= maxLineItems {
-		return resource{}, invalid("/data/relationships/order", "An order holds 500 line items at most.")
+	// A copy, since an error must leave the order as it was.
+	changed := maps.Clone(o.attributes)
+	if wrong := in.setAttributes(changed); wrong != nil {
+		return resource{}, wrong
 	}
-	k := slices.IndexFunc(s.opts.SKUs, func(sku SKU) bool { return sku.Code == code || sku.ID == itemID })
-	if k < 0 {
-		return resource{}, invalid("/data/attributes/sku_code", "sku_code is that of an SKU that exists.")
+	if c := s.customer(o.customerID); c != nil && in.has("customer_email") {
+		if email, _ := changed["customer_email"].(string); !strings.EqualFold(email, c.Email) {
+			return resource{}, invalid("/data/attributes/customer_email", "customer_email is that of the order's customer.")
+		}
+		changed["customer_email"] = c.Email
 	}
-	sku := &s.opts.SKUs[k]
-	if _, sold := sku.Prices[o.market.CurrencyCode]; !sold {
-		return resource{}, invalid("/data/attributes/sku_code", "The SKU has no price in the order's market.")
-	}
-	item := &lineItem{
-		id: publicID("line_items", o.id+":"+strconv.Itoa(len(o.items))), order: o, sku: sku,
-		quantity: quantity, metadata: metadata, created: time.Now(),
-	}
-	o.items = append(o.items, item)
-	o.updated = item.created
-	items := s.itemResources(who, o)
-	return items[len(items)-1], nil
+	o.attributes = changed
+	o.updated = time.Now()
+	return s.orderResource(who, o), nil
 }

@@ -3,6 +3,7 @@ package commercelayertest_test
 import (
 	"encoding/json"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +16,9 @@ type orderDoc struct {
 		Attributes struct {
 			Number, Status string
 			Guest          bool
+			Editable       bool
+			PlacedAt       *string `json:"placed_at"`
+			Language       string  `json:"language_code"`
 			Email          *string `json:"customer_email"`
 			Currency       string  `json:"currency_code"`
 			Total          int64   `json:"total_amount_cents"`
@@ -107,7 +111,7 @@ func TestOrdersAreSeenByTheirOwners(t *testing.T) {
 		"a guest of another market":  k.token(guest.with(fields{"scope": clt.OtherMarketScope})).Access,
 		"a guest of another channel": k.token(guest.with(fields{"client_id": "other"})).Access,
 		"Ada":                        ada,
-		"Grace":                      k.token(password.with(fields{"username": clt.OtherCustomerEmail, "password": clt.OtherCustomerPassword})).Access,
+		"Grace":                      k.token(grace).Access,
 		"an integration":             staff,
 	}
 	tests := []struct {
@@ -135,8 +139,10 @@ func TestOrdersAreSeenByTheirOwners(t *testing.T) {
 	k.api(ada, "orders/"+adas).into(t, &doc)
 	equal(t, "guest", doc.Data.Attributes.Guest, false)
 	equal(t, "email", *doc.Data.Attributes.Email, clt.CustomerEmail)
-	ids, _ := k.api(ada, "customers/"+clt.CustomerID+"/orders").list(t, "number")
-	equal(t, "orders of Ada", len(ids), 1)
+	_, status := k.api(ada, "customers/"+clt.CustomerID+"/orders").list(t, "status")
+	if want := []any{"placed", "placed", "pending"}; !slices.Equal(status, want) {
+		t.Errorf("orders of Ada: got %v, want %v", status, want)
+	}
 }
 
 func TestCreateErrors(t *testing.T) {
@@ -178,6 +184,7 @@ func TestCreateErrors(t *testing.T) {
 	}
 	a := k.do(k.request("POST", k.server.APIURL()+"/api/orders", newOrder, "Authorization", "Bearer "+token, "Content-Type", "application/json"))
 	equal(t, "plain JSON", a.status, 415)
+	equal(t, "a page of nothing", k.create(token, "orders?page[size]=0", newOrder).status, 400)
 	var doc listDoc
 	k.api(token, "orders").into(t, &doc)
 	equal(t, "orders", doc.Meta.RecordCount, 1)
@@ -193,6 +200,54 @@ func TestOrderOfAnIntegration(t *testing.T) {
 	var customer orderDoc
 	k.api(staff, "orders/"+order.Data.ID+"/customer").into(t, &customer)
 	equal(t, "customer", customer.Data.ID, clt.OtherCustomerID)
+}
+
+func TestChangeOrder(t *testing.T) {
+	k := newKit(t, nil)
+	token := k.token(guest).Access
+	order := k.order(token, `{"data":{"type":"orders","attributes":{"reference":"r","language_code":"it","metadata":{"a":1}}}}`).Data.ID
+	tests := []struct {
+		attributes, language, reference string
+		metadata                        int
+		email                           string
+	}{
+		{`{}`, "it", "r", 1, ""},
+		{`{"customer_email":"x@example.com","metadata":{"a":1,"b":2},"status":"placed","_place":true}`, "it", "r", 2, "x@example.com"},
+		{`{"language_code":"de","reference":null}`, "de", "", 2, "x@example.com"},
+		{`{"language_code":null,"customer_email":null,"metadata":null}`, "en", "", 0, ""},
+	}
+	text := func(s *string) string {
+		if s == nil {
+			return ""
+		}
+		return *s
+	}
+	for _, tt := range tests {
+		a := k.send("PATCH", token, "orders/"+order, change("orders", order, tt.attributes))
+		equal(t, tt.attributes, a.status, 200)
+		for _, body := range [][]byte{a.body, k.api(token, "orders/"+order).body} {
+			var doc orderDoc
+			answer{body: body}.into(t, &doc)
+			got := doc.Data.Attributes
+			equal(t, "language_code", got.Language, tt.language)
+			equal(t, "reference", text(got.Reference), tt.reference)
+			equal(t, "metadata", len(got.Metadata), tt.metadata)
+			equal(t, "customer_email", text(got.Email), tt.email)
+			equal(t, "status", got.Status, "draft")
+		}
+	}
+
+	// A customer's order has the customer's address.
+	ada := k.token(password).Access
+	order = k.order(ada, newOrder).Data.ID
+	for attributes, status := range map[string]int{
+		`{"customer_email":"x@example.com"}`: 422, `{"customer_email":null}`: 422, `{"customer_email":"ADA@example.com"}`: 200,
+	} {
+		equal(t, attributes, k.send("PATCH", ada, "orders/"+order, change("orders", order, attributes)).status, status)
+	}
+	var doc orderDoc
+	k.api(ada, "orders/"+order).into(t, &doc)
+	equal(t, "customer_email", text(doc.Data.Attributes.Email), clt.CustomerEmail)
 }
 
 // Whatever document is sent, it makes one order or none, and says which.

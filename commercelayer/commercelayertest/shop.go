@@ -25,6 +25,8 @@ type resourceKind struct {
 	singular bool
 	list     func(who access) []resource
 	create   func(who access, in document) (resource, *problem)
+	update   func(who access, id string, in document) (resource, *problem)
+	remove   func(who access, id string) *problem
 }
 
 func newShop(o *Options) *shop {
@@ -39,16 +41,20 @@ func newShop(o *Options) *shop {
 		"customers":          {list: s.customers},
 		"customer_addresses": {list: s.customerAddresses},
 		"addresses":          {list: s.addresses},
-		"orders":             {list: s.listOrders, create: s.createOrder},
-		"line_items":         {list: s.listLineItems, create: s.createLineItem},
+		"orders":             {list: s.listOrders, create: s.createOrder, update: s.updateOrder},
+		"line_items":         {list: s.listLineItems, create: s.createLineItem, update: s.updateLineItem, remove: s.removeLineItem},
 	}
+	s.placePastOrders()
 	return s
 }
 
+// timestamp writes a time as the service does.
+func timestamp(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000Z") }
+
 // common adds what every resource has.
 func (s *shop) common(a attributes, created, updated time.Time) attributes {
-	a["created_at"] = created.UTC().Format("2006-01-02T15:04:05.000Z")
-	a["updated_at"] = updated.UTC().Format("2006-01-02T15:04:05.000Z")
+	a["created_at"] = timestamp(created)
+	a["updated_at"] = timestamp(updated)
 	for _, name := range []string{"reference", "reference_origin"} {
 		if _, ok := a[name]; !ok {
 			a[name] = nil
@@ -165,6 +171,15 @@ func (s *shop) customers(who access) []resource {
 		})
 	}
 	return list
+}
+
+// customer finds the customer of that id, or nil.
+func (s *shop) customer(id string) *Customer {
+	i := slices.IndexFunc(s.opts.Customers, func(c Customer) bool { return c.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &s.opts.Customers[i]
 }
 
 // money adds the three forms in which the service gives an amount, under names
