@@ -101,7 +101,7 @@ func (c *call) api() reply {
 	case len(path) == 1 && kind.singular:
 		return c.one(kind.list(who)[0])
 	case len(path) == 1:
-		return c.list(kind.list(who))
+		return c.list(path[0], kind.list(who))
 	case len(path) <= 4 && !kind.singular:
 		return c.within(who, kind, path)
 	}
@@ -128,7 +128,7 @@ func (c *call) within(who access, kind resourceKind, path []string) reply {
 			self := c.place.base + "/api/" + r.Type + "/" + r.ID
 			return newReply(http.StatusOK, jsonAPIType, linkage{to.identifiers(), relationshipLinks(self, name)})
 		case !to.one:
-			return c.list(to.list())
+			return c.list(to.to, to.list())
 		}
 		if others := to.list(); len(others) == 1 {
 			return c.one(others[0])
@@ -150,7 +150,7 @@ func (c *call) provisioningAPI(token accessToken, path []string) reply {
 	}
 	switch strings.Join(path, "/") {
 	case "organizations":
-		return c.list([]resource{c.s.shop.organization("organizations")})
+		return c.list("organizations", []resource{c.s.shop.organization("organizations")})
 	case "organizations/" + c.s.opts.Organization.ID:
 		return c.one(c.s.shop.organization("organizations"))
 	case "user":

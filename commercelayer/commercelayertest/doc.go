@@ -20,12 +20,16 @@
 //
 // The Core API has organization, markets, skus, prices, customers,
 // customer_addresses, addresses, orders and line_items, in lists with pages, with
-// include, fields and the filters attribute_eq and attribute_in. Orders
+// include, fields, sort and the filters attribute_eq and attribute_in. Orders
 // can be created and changed, line items removed as well, until the order is
 // placed. Guests see what is sold in their market and make orders; customers see
 // themselves, their addresses and their orders as well; integrations and webapps
 // see everything. The ready-made customers have addresses, and orders that they
 // placed in the past.
+//
+// A list is sorted by what the service can sort its type by, as far as it is
+// here; by anything else is 400. Unless it is sorted, what was made first comes
+// first. Other parameters that this server does not know, it ignores.
 //
 // # What its documentation leaves open
 //

@@ -104,9 +104,13 @@ func (c *call) one(r resource) reply {
 	return newReply(http.StatusOK, jsonAPIType, oneDocument{object, included})
 }
 
-// list answers with one page of resources.
-func (c *call) list(all []resource) reply {
+// list answers with one page of resources of that type.
+func (c *call) list(resourceType string, all []resource) reply {
 	q, wrong := c.query()
+	if wrong != nil {
+		return wrong.reply(c.place)
+	}
+	by, wrong := q.criteria(resourceType, c.s.shop.kinds[resourceType])
 	if wrong != nil {
 		return wrong.reply(c.place)
 	}
@@ -121,6 +125,7 @@ func (c *call) list(all []resource) reply {
 		Meta:  listMeta{len(found), (len(found) + q.size - 1) / q.size},
 		Links: c.pageLinks(q, len(found)),
 	}
+	arrange(found, by)
 	start := min((q.number-1)*q.size, len(found))
 	included := map[identifier]bool{}
 	for _, r := range found[start:min(start+q.size, len(found))] {
@@ -179,13 +184,14 @@ func relationshipLinks(self, name string) links {
 	return links{"self": self + "/relationships/" + name, "related": self + "/" + name}
 }
 
-// query is what a client asks for in a URL. What this server does not know, it
-// ignores.
+// query is what a client asks for in a URL. Parameters that this server does not
+// know, it ignores.
 type query struct {
 	number, size int
 	include      []string
 	fields       map[string][]string
 	filters      map[string]string // filter[q][…], by what stands in the brackets
+	sort         string
 }
 
 func (c *call) query() (query, *problem) {
@@ -210,6 +216,8 @@ func (c *call) query() (query, *problem) {
 				first, _, _ := strings.Cut(path, ".")
 				q.include = append(q.include, first)
 			}
+		case name == "sort":
+			q.sort = value
 		case strings.HasPrefix(name, "fields[") && strings.HasSuffix(name, "]"):
 			q.fields[name[len("fields["):len(name)-1]] = strings.Split(value, ",")
 		case strings.HasPrefix(name, "filter[q][") && strings.HasSuffix(name, "]"):

@@ -99,6 +99,7 @@ func FuzzListQuery(f *testing.F) {
 	}
 	f.Add("page[size]=3&page[number]=2&include=prices")
 	f.Add("filter[q][code_eq]=CAP&fields[skus]=")
+	f.Add("sort=-created_at,code&page[size]=2")
 	f.Add("%zz&page[number]=99999999999999999999")
 	f.Fuzz(func(t *testing.T, query string) {
 		r := httptest.NewRequest("GET", server.APIURL()+"/api/skus", nil)

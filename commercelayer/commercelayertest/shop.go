@@ -23,6 +23,7 @@ type shop struct {
 // resourceKind is a type of resources.
 type resourceKind struct {
 	singular bool
+	sortable []string // with what all types have
 	list     func(who access) []resource
 	create   func(who access, in document) (resource, *problem)
 	update   func(who access, id string, in document) (resource, *problem)
@@ -35,14 +36,19 @@ func newShop(o *Options) *shop {
 		"organization": {singular: true, list: func(access) []resource {
 			return []resource{s.organization("organization")}
 		}},
-		"markets":            {list: s.markets},
-		"skus":               {list: s.skus},
-		"prices":             {list: s.prices},
-		"customers":          {list: s.customers},
+		"markets":            {list: s.markets, sortable: []string{"name", "code", "disabled_at"}},
+		"skus":               {list: s.skus, sortable: []string{"code", "name", "do_not_ship", "do_not_track"}},
+		"prices":             {list: s.prices, sortable: []string{"amount_cents"}},
+		"customers":          {list: s.customers, sortable: []string{"email", "status"}},
 		"customer_addresses": {list: s.customerAddresses},
-		"addresses":          {list: s.addresses},
-		"orders":             {list: s.listOrders, create: s.createOrder, update: s.updateOrder},
-		"line_items":         {list: s.listLineItems, create: s.createLineItem, update: s.updateLineItem, remove: s.removeLineItem},
+		"addresses":          {list: s.addresses, sortable: []string{"city", "state_code", "country_code"}},
+		"orders": {list: s.listOrders, create: s.createOrder, update: s.updateOrder, sortable: []string{
+			"number", "status", "payment_status", "fulfillment_status", "guest", "language_code", "currency_code",
+			"tax_included", "coupon_code", "subtotal_amount_cents", "total_amount_cents", "placed_at",
+		}},
+		"line_items": {list: s.listLineItems, create: s.createLineItem, update: s.updateLineItem, remove: s.removeLineItem, sortable: []string{
+			"currency_code", "unit_amount_cents", "total_amount_cents", "name", "item_type",
+		}},
 	}
 	s.placePastOrders()
 	return s
