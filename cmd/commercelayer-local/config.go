@@ -27,6 +27,7 @@ type file struct {
 	RenewWithin        duration `json:"renew_within"`
 	RefreshTokenLife   duration `json:"refresh_token_life"`
 	ReusePasswordToken bool     `json:"reuse_password_token"`
+	RequestLog         int      `json:"request_log"`
 
 	Organization organization  `json:"organization"`
 	Applications []application `json:"applications"`
@@ -55,9 +56,26 @@ type application struct {
 }
 
 type customer struct {
-	Email    string `json:"email"`
-	Password string `json:"password"`
-	ID       string `json:"id"`
+	Email      string    `json:"email"`
+	Password   string    `json:"password"`
+	ID         string    `json:"id"`
+	Addresses  []address `json:"addresses"`
+	PastOrders int       `json:"past_orders"`
+}
+
+// address has the names of the API's attributes.
+type address struct {
+	ID          string `json:"id"`
+	FirstName   string `json:"first_name"`
+	LastName    string `json:"last_name"`
+	Company     string `json:"company"`
+	Line1       string `json:"line_1"`
+	Line2       string `json:"line_2"`
+	City        string `json:"city"`
+	ZipCode     string `json:"zip_code"`
+	StateCode   string `json:"state_code"`
+	CountryCode string `json:"country_code"`
+	Phone       string `json:"phone"`
 }
 
 type place struct {
@@ -188,6 +206,7 @@ func (f *file) apply(s *settings) {
 	o.RenewWithin = time.Duration(f.RenewWithin)
 	o.RefreshTokenLife = time.Duration(f.RefreshTokenLife)
 	o.ReusePasswordToken = f.ReusePasswordToken
+	o.RequestLog = f.RequestLog
 	o.Organization = commercelayertest.Organization(f.Organization)
 	o.Applications = convert(f.Applications, func(a application) commercelayertest.Application {
 		return commercelayertest.Application{
@@ -196,7 +215,10 @@ func (f *file) apply(s *settings) {
 		}
 	})
 	o.Customers = convert(f.Customers, func(c customer) commercelayertest.Customer {
-		return commercelayertest.Customer{Email: c.Email, Password: c.Password, ID: c.ID}
+		return commercelayertest.Customer{
+			Email: c.Email, Password: c.Password, ID: c.ID, PastOrders: c.PastOrders,
+			Addresses: convert(c.Addresses, func(a address) commercelayertest.Address { return commercelayertest.Address(a) }),
+		}
 	})
 	o.Markets = convert(f.Markets, func(m market) commercelayertest.Market {
 		return commercelayertest.Market{

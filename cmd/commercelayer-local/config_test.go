@@ -39,7 +39,9 @@ func TestDocumentedConfig(t *testing.T) {
 	}
 	o := server.Options()
 	if o.Organization.Slug != "acme" || len(o.Applications) != 4 || o.Applications[0].TokenLife != 4*time.Hour ||
-		len(o.Customers) != 1 || o.Markets[0].StockLocations[0].Code != "eu_warehouse" || o.SKUs[0].Prices["EUR"] != 900 || o.BackendAuth == "" {
+		len(o.Customers) != 1 || o.Customers[0].PastOrders != 2 || o.Customers[0].Addresses[0].Line1 != "Via dei Mulini 12" ||
+		o.Customers[0].Addresses[0].CountryCode != "IT" || o.RequestLog != 10000 ||
+		o.Markets[0].StockLocations[0].Code != "eu_warehouse" || o.SKUs[0].Prices["EUR"] != 900 || o.BackendAuth == "" {
 		t.Error("a part of the file did not count")
 	}
 }

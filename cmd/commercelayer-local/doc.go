@@ -55,6 +55,7 @@
 //	  "renew_within": "15m",
 //	  "refresh_token_life": "336h",
 //	  "reuse_password_token": false,
+//	  "request_log": 10000,
 //	  "organization": {"slug": "acme", "name": "Acme", "region": "eu-west-1", "standard": false, "live": false},
 //	  "applications": [
 //	    {"kind": "sales_channel", "client_id": "shop", "client_secret": "optional", "token_life": "4h"},
@@ -62,7 +63,13 @@
 //	    {"kind": "webapp", "client_id": "app", "client_secret": "app-secret", "redirect_uris": ["http://localhost:3000/callback"]},
 //	    {"kind": "user", "client_id": "admin", "client_secret": "admin-secret", "user_id": "gblowSyVeq"}
 //	  ],
-//	  "customers": [{"email": "ada@example.com", "password": "secret", "id": "gOqzZhZrmQ"}],
+//	  "customers": [{
+//	    "email": "ada@example.com", "password": "secret", "id": "gOqzZhZrmQ", "past_orders": 2,
+//	    "addresses": [{
+//	      "first_name": "Ada", "last_name": "Rossi", "line_1": "Via dei Mulini 12", "zip_code": "40121", "city": "Bologna",
+//	      "state_code": "BO", "country_code": "IT", "phone": "+39 051 555 0142"
+//	    }]
+//	  }],
 //	  "markets": [{
 //	    "code": "europe", "name": "Europe", "currency_code": "EUR",
 //	    "stock_locations": [{"code": "eu_warehouse"}],
