@@ -39,7 +39,7 @@ func TestCounts(t *testing.T) {
 
 func TestRequestLogSize(t *testing.T) {
 	k := newKit(t, &clt.Options{RateLimit: clt.NoRateLimit, RequestLog: 3})
-	for _, path := range strings.Fields("a b c d e f g h") {
+	for path := range strings.FieldsSeq("a b c d e f g h") {
 		k.api("", path)
 	}
 	var paths []string
