@@ -16,6 +16,11 @@ func WithClientIP(ctx context.Context, addr netip.Addr) context.Context {
 	return context.WithValue(ctx, clientIPKey{}, addr)
 }
 
+func clientIP(ctx context.Context) netip.Addr {
+	addr, _ := ctx.Value(clientIPKey{}).(netip.Addr)
+	return addr
+}
+
 // withoutClientIP is for tokens that many share: the address of whoever happens
 // to need one first has nothing to do with them.
 func withoutClientIP(ctx context.Context) context.Context {
@@ -25,7 +30,7 @@ func withoutClientIP(ctx context.Context) context.Context {
 // shopper is the header that names the shopper, and the key of its rate limit.
 func (c *Credentials) shopper(ctx context.Context, addr netip.Addr) (http.Header, string) {
 	if !addr.IsValid() {
-		addr, _ = ctx.Value(clientIPKey{}).(netip.Addr)
+		addr = clientIP(ctx)
 	}
 	if !c.backend || !addr.IsValid() {
 		return nil, ""

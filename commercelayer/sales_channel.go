@@ -125,7 +125,8 @@ func (s *SalesChannel) Client() *http.Client { return &http.Client{Transport: s.
 // Middleware is [bearer.Middleware] for this sales channel. With
 // Options.BackendAuth the requests for a customer's token name the visitor's
 // address, so that the service's rate limit counts per visitor: see
-// Options.TrustedProxies. The options may be nil.
+// Options.TrustedProxies. Where that does not do, as behind a Unix socket, a
+// middleware further out may tell it by [WithClientIP]. The options may be nil.
 func (s *SalesChannel) Middleware(opts *bearer.MiddlewareOptions) func(http.Handler) http.Handler {
 	session := bearer.Middleware(s.storefront, opts)
 	if !s.credentials.backend {
@@ -135,7 +136,10 @@ func (s *SalesChannel) Middleware(opts *bearer.MiddlewareOptions) func(http.Hand
 	return func(next http.Handler) http.Handler {
 		next = session(next)
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r.WithContext(WithClientIP(r.Context(), visitor(r, proxies))))
+			if !clientIP(r.Context()).IsValid() {
+				r = r.WithContext(WithClientIP(r.Context(), visitor(r, proxies)))
+			}
+			next.ServeHTTP(w, r)
 		})
 	}
 }
@@ -181,14 +185,20 @@ func (s *SalesChannel) login(ctx context.Context, grant func(context.Context) (*
 }
 
 // SetCustomer signs the visitor in whose session is in ctx, with a token that the
-// service has just issued for a customer; any other is refused. See
-// bearer.Session.SetCustomer.
+// service has issued to this client for a customer; any other is refused. Its
+// Expiry may be zero: the token tells. See bearer.Session.SetCustomer.
 func (s *SalesChannel) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	session, err := s.session(ctx)
 	if err != nil {
 		return err
 	}
-	return session.SetCustomer(ctx, t)
+	if t != nil {
+		// Of another client's it could neither be refreshed nor revoked.
+		if claims, err := DecodeUnverified(t.AccessToken); err == nil && claims.Application.ClientID != s.credentials.id {
+			return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
+		}
+	}
+	return session.SetCustomer(ctx, restored(t))
 }
 
 // LogoutCustomer signs the visitor out whose session is in ctx, and revokes the
@@ -217,10 +227,11 @@ func (s *SalesChannel) GetAuthorization(ctx context.Context) (*bearer.Authorizat
 }
 
 // RemoveAuthorization forgets the tokens of the visitor whose session is in ctx,
-// and that of the guests, without revoking them.
+// if that is a customer, without revoking them. The guests' token, which all
+// visitors share, is forgotten only without a session.
 func (s *SalesChannel) RemoveAuthorization(ctx context.Context) error {
-	s.storefront.ForgetGuest()
 	if _, ok := bearer.FromContext(ctx); !ok {
+		s.storefront.ForgetGuest()
 		return nil
 	}
 	session, err := s.session(ctx)
