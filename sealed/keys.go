@@ -97,11 +97,7 @@ func parseKey(t string) ([]byte, error) {
 	if len(t) != base64.RawStdEncoding.EncodedLen(KeySize) {
 		return nil, errors.New("neither is of that length")
 	}
-	key, err := base64.RawStdEncoding.Strict().DecodeString(t)
-	if err == nil && len(key) != KeySize {
-		err = errors.New("it has line ends within")
-	}
-	return key, err
+	return base64.RawStdEncoding.Strict().DecodeString(t)
 }
 
 // Seal encrypts plain, which may be empty, with the ring's first key, and returns
