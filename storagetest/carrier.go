@@ -139,7 +139,7 @@ func RunCarrier(t *testing.T, open func(t *testing.T) bearer.Carrier) {
 // carrierRecords have what a header or a cookie would take for its own.
 var carrierRecords = [][]byte{
 	recordOf(""),
-	recordOf("; Domain=example.com, \t% %3B + = a&b #!'()*~`^|<>[]@"),
+	recordOf("; Domain=example.com, \\t% %3B + = a&b #!'()*~`^|<>[]@"),
 	recordOf("ünï 商店 \U0001F6D2"),
 	[]byte(`{}`),
 	[]byte("{\n  \"accessToken\" : \"" + hidden + "\\u003c\\\\\\\"\"\n}\n"),
