@@ -154,6 +154,13 @@ func (t *Transport) answered(req *http.Request, resp *http.Response, token *Toke
 	if again.AccessToken == token.AccessToken {
 		return giveUp("there is no other token yet", nil)
 	}
+	// Whoever the source speaks for may have changed while it got the new token. It
+	// evicts nothing more, but tells.
+	if e, ok := t.Source.(Evicter); ok {
+		if err := e.Evict(ctx, token); err != nil {
+			return giveUp("the other token may be somebody else's", err)
+		}
+	}
 	body := req.Body
 	if hasBody {
 		if body, err = req.GetBody(); err != nil {
