@@ -23,6 +23,9 @@ type safeError struct {
 func (e *safeError) Error() string { return "bearer: " + e.text }
 func (e *safeError) Unwrap() error { return e.err }
 
+// Format prints what Error returns, whatever the verb.
+func (e *safeError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
+
 // describe says in a few words what went wrong, without the text of an error
 // that is not known to be free of secrets: *oauth2.RetrieveError quotes the
 // server's answer, *url.Error a URL, and anything may quote a password. What it
