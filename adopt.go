@@ -9,10 +9,14 @@ import (
 // of the one that is held. issued is when it was issued, zero if nobody knows. A
 // request under way comes too late.
 func (s *Source) adopt(t *Token, issued time.Time) {
-	if now := time.Now(); issued.IsZero() || issued.After(now) {
+	known := !issued.IsZero()
+	if now := time.Now(); !known || issued.After(now) {
 		issued = now
 	}
 	h := newHeld(t, issued, s.opts.RefreshAhead)
+	if h != nil && known {
+		h.issued = issued // a server that rejects it soon after is to be braked
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.cur.Store(h)

@@ -21,7 +21,7 @@ type browser struct {
 	readID   bool
 	id       string // "" if there is none
 	day      int    // when its cookie was set
-	firstID  string // the application's, as it was when the request came
+	firstID  string // the application's, as it was when the request came, or when a customer last signed in
 	begun    bool   // the header is out
 	changing bool   // a login or logout is under way
 	setID    bool   // the cookie must be sent
@@ -148,7 +148,6 @@ func (b *browser) nextID() (string, error) {
 	case id == b.firstID:
 		return "", errSameID
 	}
-	b.firstID = id
 	return id, nil
 }
 

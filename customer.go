@@ -3,7 +3,6 @@ package bearer
 import (
 	"bytes"
 	"context"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -27,6 +26,7 @@ type customer struct {
 	end     State // how it has ended
 	saving  bool
 	saveAt  time.Time // rec is not written again before
+	saveEnd time.Time // nor after
 }
 
 var (
@@ -37,9 +37,6 @@ var (
 	// request began, and is not any more. A call on the customer's behalf must not
 	// go on as a guest's without the handler's knowing, which [Session.State] tells.
 	ErrCustomerExpired error = &safeError{"the customer's session has ended: look at Session.State, and have the customer sign in again", ErrNoCustomer}
-
-	errOtherOwner = &safeError{"the refresh of a customer's token was answered with somebody else's, which is refused", nil}
-	errTooLate    = &safeError{"the customer's record has changed time and again", nil}
 )
 
 func newCustomer(f *Storefront, key string, h home, r record) *customer {
@@ -49,14 +46,27 @@ func newCustomer(f *Storefront, key string, h home, r record) *customer {
 		Refresh:      func(ctx context.Context, _ *Token) (*Token, error) { return c.renew(ctx) },
 		RefreshAhead: f.opts.RefreshAhead,
 		FetchTimeout: f.opts.FetchTimeout,
-		Observer: func(ctx context.Context, e Event) {
-			if failed, ok := e.(TokenFailed); !ok || failed.Err != ErrCustomerExpired { // which has an event of its own
-				f.opts.Observer(ctx, e)
-			}
-		},
+		Observer:     c.observe,
 	})
 	c.source.adopt(r.token, r.issued)
 	return c
+}
+
+// observe passes on what the source tells. What it knows of failures has to outlive
+// the requests that met with them: nobody asks again before the next try, and the
+// pauses grow.
+func (c *customer) observe(ctx context.Context, e Event) {
+	if failed, ok := e.(TokenFailed); ok {
+		if failed.Err == ErrCustomerExpired {
+			return // which has an event of its own
+		}
+		until := failed.NextTry.Add(permanentPause.max)
+		if rec, _, _ := c.latest(); spent(failed.Err) && until.Before(rec.token.Expiry) {
+			until = rec.token.Expiry // and is not to be spent again while that serves
+		}
+		c.front.pin(c, until)
+	}
+	c.front.opts.Observer(ctx, e)
 }
 
 // token returns the customer's token, or ErrCustomerExpired.
@@ -68,9 +78,6 @@ func (c *customer) token(ctx context.Context) (*Token, error) {
 	t, err := c.source.TokenContext(ctx)
 	if _, ended := c.hasEnded(); ended {
 		return nil, ErrCustomerExpired
-	}
-	if failed, ok := err.(*TokenError); ok {
-		c.front.pin(c, failed.NextTry)
 	}
 	return t, err
 }
@@ -93,22 +100,28 @@ func (c *customer) hasEnded() (State, bool) {
 	return c.end, c.ended
 }
 
-func (c *customer) holdsUnsaved() bool {
+// unsaved reports whether the home lacks rec, and is still to get it.
+func (c *customer) unsaved(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return !c.ended && !bytes.Equal(c.kept, c.rec.raw)
+	return c.mustSave(now)
+}
+
+// mustSave is unsaved; c.mu is held.
+func (c *customer) mustSave(now time.Time) bool {
+	return !c.ended && !bytes.Equal(c.kept, c.rec.raw) && now.Before(c.saveEnd)
 }
 
 // finish ends the customer; it is the first who does so if it returns true.
 func (c *customer) finish(end State) bool {
 	c.mu.Lock()
 	first := !c.ended
-	c.ended, c.end = true, end
+	if first {
+		c.ended, c.end = true, end
+	}
 	c.mu.Unlock()
 	if first {
-		if p, ok := c.front.live.Load(c.key); ok && c.front.find(c.key) == c {
-			c.front.live.CompareAndDelete(c.key, p)
-		}
+		c.front.drop(c)
 	}
 	return first
 }
@@ -121,11 +134,9 @@ func (c *customer) saw(ctx context.Context, raw []byte, changes int) {
 	}
 	r := c.front.read(ctx, raw)
 	if r.state != StateCustomer {
-		c.mu.Lock()
-		newer := c.changes != changes
-		c.mu.Unlock()
-		if !newer && c.finish(r.state) && r.state == StateExpired {
-			c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name})
+		rec, _, now := c.latest()
+		if now == changes {
+			c.isOver(ctx, r.state, rec)
 		}
 		return
 	}
@@ -137,10 +148,36 @@ func (c *customer) saw(ctx context.Context, raw []byte, changes int) {
 	}
 }
 
+// isOver ends the customer, since its home holds no record any more.
+func (c *customer) isOver(ctx context.Context, end State, rec record) {
+	f, unsaved := c.front, c.unsaved(time.Now())
+	switch first := c.finish(end); {
+	case first && end == StateExpired:
+		f.opts.Observer(ctx, CustomerExpired{Storefront: f.opts.Name, Owner: rec.owner})
+	case first && unsaved: // who has signed out did not know these tokens
+		go f.takeBack(detached(ctx), rec.token)
+	}
+}
+
+// knows reports whether raw tells nothing new.
 func (c *customer) knows(raw []byte, changes int) bool {
+	if _, ok := c.holds(raw); ok {
+		return true
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.ended || c.changes != changes || bytes.Equal(raw, c.kept)
+	return c.ended || c.changes != changes
+}
+
+// holds returns the latest record, and reports whether raw is what the home is
+// known to hold.
+func (c *customer) holds(raw []byte) (record, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if bytes.Equal(raw, c.rec.raw) {
+		c.kept = c.rec.raw // a write that seemed to fail has not
+	}
+	return c.rec, bytes.Equal(raw, c.kept)
 }
 
 // take replaces the record; c.mu is held.
@@ -159,209 +196,8 @@ func (c *customer) had(t *Token) bool {
 	return c.rec.token.AccessToken == t.AccessToken || slices.Contains(c.past, t.AccessToken)
 }
 
-// renew gets the customer's next token: it is the token request of c.source,
-// which makes one at a time.
-func (c *customer) renew(ctx context.Context) (*Token, error) {
-	for range 4 {
-		seen, _, changes := c.latest()
-		if _, ended := c.hasEnded(); ended {
-			return nil, ErrCustomerExpired
-		}
-		v, err, _ := c.front.spends.Do(c.home.lock(seen), func() (any, error) { return c.spend(ctx, seen) })
-		if err != nil {
-			return nil, err
-		}
-		switch r := v.(spending); {
-		case r.by == c && r.requested:
-			return r.token, nil
-		case r.state != StateCustomer:
-			if c.finish(r.state) && r.state == StateExpired {
-				c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name, Owner: seen.owner})
-			}
-			return nil, ErrCustomerExpired
-		case c.rejects(r.token, seen.token):
-			c.saw(ctx, r.raw, changes) // and go on from there
-		default:
-			c.saw(ctx, r.raw, changes)
-			return nil, errDetached
-		}
-	}
-	return nil, errTooLate
-}
-
-// rejects reports whether t, which another writer has brought, is not what c
-// needs: it is the one that c wants to replace, or its life is over.
-func (c *customer) rejects(t, seen *Token) bool {
-	if t.AccessToken == seen.AccessToken {
-		return true
-	}
-	h := newHeld(t, time.Now(), -1)
-	return h == nil || h.expired(time.Now())
-}
-
-// spending is what became of one refresh.
-type spending struct {
-	record
-	by        *customer
-	requested bool // the token was issued to it just now
-}
-
-// spend refreshes the record, unless another writer has replaced it since seen.
-func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
-	f := c.front
-	for range 4 {
-		rec, err := c.current(ctx)
-		if err != nil {
-			f.down(ctx, err)
-			rec, _, _ = c.latest()
-		}
-		if rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw) {
-			return spending{record: rec, by: c}, nil
-		}
-		if rec.token.RefreshToken == "" || f.opts.Refresh == nil {
-			if _, serving := c.source.due(); serving {
-				return spending{record: rec, by: c, requested: true}, nil // there will be no other one
-			}
-			if c.expire(ctx) {
-				return spending{record: expired, by: c}, nil
-			}
-			continue
-		}
-		start := time.Now()
-		t, err := f.opts.Refresh(ctx, rec.token)
-		switch {
-		case isInvalidGrant(err):
-			// It may be that another process has spent it.
-			if c.expire(ctx) {
-				return spending{record: expired, by: c}, nil
-			}
-			continue
-		case err != nil:
-			return spending{}, err
-		case t == nil || t.AccessToken == "":
-			return spending{}, errEmptyToken
-		}
-		return c.keep(ctx, rec, received(t, start))
-	}
-	return spending{}, errTooLate
-}
-
-// current is the record as it is now: the home's, or the one that the home has
-// failed to take.
-func (c *customer) current(ctx context.Context) (record, error) {
-	raw, err := c.home.load(ctx)
-	if err != nil {
-		return record{}, err
-	}
-	rec, kept, _ := c.latest()
-	if bytes.Equal(raw, kept) {
-		return rec, nil
-	}
-	return c.front.read(ctx, raw), nil
-}
-
-// expire notes that the customer's session is over, unless the home holds
-// something new. A home that fails does not keep the session alive.
-func (c *customer) expire(ctx context.Context) bool {
-	_, kept, _ := c.latest()
-	ok, err := c.home.swap(context.WithoutCancel(ctx), kept, expired.raw, c.front.opts.RefreshLife)
-	if err != nil {
-		c.front.down(ctx, err)
-	}
-	return ok || err != nil
-}
-
-// keep writes what a refresh of rec has brought, a token of our own, to the home,
-// before anybody gets it.
-func (c *customer) keep(ctx context.Context, rec record, t *Token) (spending, error) {
-	f := c.front
-	now := time.Now()
-	if t.RefreshToken == "" {
-		t.RefreshToken = rec.token.RefreshToken
-	}
-	next, err := f.newRecord(t, now)
-	if err != nil || next.owner != rec.owner {
-		// What was spent is spent; what came must not be used.
-		takeBack(ctx, f.opts.Revoke, t)
-		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: errOtherOwner})
-		c.expire(ctx)
-		return spending{record: expired, by: c}, nil
-	}
-	_, kept, _ := c.latest()
-	ok, err := c.home.swap(context.WithoutCancel(ctx), kept, next.raw, f.life(next, now))
-	switch {
-	case err != nil:
-		f.opts.Observer(ctx, SaveFailed{Source: f.opts.Name + " customer", Err: err})
-		f.pin(c, now.Add(f.opts.RefreshLife))
-		c.mu.Lock()
-		c.take(next, kept)
-		c.saveAt = now.Add(time.Second)
-		c.mu.Unlock()
-	case !ok:
-		other, err := c.current(ctx)
-		if err != nil || other.state != StateCustomer {
-			// Signed out meanwhile: nobody knows these tokens but us.
-			takeBack(ctx, f.opts.Revoke, t)
-		}
-		return spending{record: other, by: c}, nil
-	default:
-		c.mu.Lock()
-		c.take(next, next.raw)
-		c.mu.Unlock()
-	}
-	if _, ended := c.hasEnded(); ended {
-		takeBack(ctx, f.opts.Revoke, t)
-		return spending{record: signedOut, by: c}, nil
-	}
-	return spending{record: next, by: c, requested: true}, nil
-}
-
-// saveAgain writes a record that the home has failed to take, at most once a
-// second.
-func (c *customer) saveAgain(ctx context.Context) {
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.saving || c.ended || bytes.Equal(c.kept, c.rec.raw) || now.Before(c.saveAt) {
-		return
-	}
-	c.saving, c.saveAt = true, now.Add(time.Second)
-	rec, kept, changes := c.rec, c.kept, c.changes
-	ctx = detached(ctx)
-	go func() {
-		ok, err := c.home.swap(ctx, kept, rec.raw, c.front.life(rec, time.Now()))
-		var raw []byte
-		if err == nil && !ok {
-			raw, err = c.home.load(ctx)
-		}
-		c.mu.Lock()
-		c.saving = false
-		if err == nil && ok && c.changes == changes {
-			c.kept = rec.raw
-		}
-		c.mu.Unlock()
-		switch {
-		case err != nil:
-			c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: err})
-		case !ok:
-			c.saw(ctx, raw, changes)
-		}
-	}()
-}
-
 // authorization is the token of c, as a handler sees it.
 func (c *customer) authorization(t *Token) *Authorization {
 	rec, _, _ := c.latest()
 	return &Authorization{Token: t, Owner: rec.owner, Scope: rec.scope, Origin: c.home.origin()}
 }
-
-// read is readRecord with an event for what cannot be read.
-func (f *Storefront) read(ctx context.Context, raw []byte) record {
-	r, err := f.readRecord(raw)
-	if err != nil {
-		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: errors.Join(errUnreadable, err)})
-	}
-	return r
-}
-
-var errUnreadable = &safeError{"a customer's record cannot be read, and counts as none", nil}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 )
 
@@ -32,18 +33,12 @@ func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	if t == nil || t.AccessToken == "" {
 		return errEmptyToken
 	}
-	done, err := s.browser.change(true)
-	if err != nil {
-		return err
-	}
-	before := s.customerNow()
-	c, err := s.signIn(ctx, received(t, time.Now()))
-	done()
+	c, again, err := s.signIn(ctx, received(t, time.Now()))
 	if err != nil {
 		return err
 	}
 	rec, _, _ := c.latest()
-	f.opts.Observer(ctx, SignedIn{Storefront: f.opts.Name, Owner: rec.owner, Again: before})
+	f.opts.Observer(ctx, SignedIn{Storefront: f.opts.Name, Owner: rec.owner, Again: again})
 	if f.opts.OnLogin != nil {
 		ctx = NewContext(ctx, s)
 		guest, _ := s.Guest(ctx)
@@ -52,71 +47,45 @@ func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	return nil
 }
 
-func (s *Session) customerNow() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.cust != nil
-}
-
-// signIn puts the record in its home, and then whoever was there before out of it.
-func (s *Session) signIn(ctx context.Context, t *Token) (*customer, error) {
+// signIn puts the record in its home, and then whoever was there before out of it;
+// again tells that there was somebody.
+func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool, err error) {
 	f, b, now := s.front, s.browser, time.Now()
+	done, err := b.change(true)
+	if err != nil {
+		return nil, false, err
+	}
+	defer done()
 	r, err := f.newRecord(t, now)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	if h := newHeld(t, now, -1); h == nil {
-		return nil, errNotForever
+	if usedOnce(t) || newHeld(t, now, -1) == nil {
+		return nil, false, errNotForever
 	}
 	oldID := b.currentID()
 	if b.opts.SessionID != nil {
 		oldID = b.firstID
 	}
-	old, oldKey, err := s.home()
-	if err != nil && err != errShortID {
-		return nil, err
+	old, oldKey, err := s.leaving(oldID)
+	if err != nil {
+		return nil, false, err
 	}
-	if b.opts.SessionID != nil {
-		old, oldKey = nil, ""
-		if oldID != "" {
-			oldKey = f.customerKey(oldID)
-			old = stored{f.opts.Customers, oldKey}
-		}
-	}
-
-	var h home
-	var key, id string
-	if b.opts.Carrier != nil {
-		if err := b.opts.Carrier.Save(headerOnly{}, f.opts.Key, r.raw, f.rememberFor(r)); err != nil {
-			return nil, err
-		}
-		h = carried{f.opts.Customers, f.opts.Key, r.raw}
-		key = h.lock(r)
-	} else {
-		if id, err = b.nextID(); err != nil {
-			return nil, err
-		}
-		key = f.customerKey(id)
-		h = stored{f.opts.Customers, key}
-		// A record under the application's id is as strange as it would be under ours.
-		ok, err := h.swap(ctx, nil, r.raw, f.life(r, now))
-		if err != nil {
-			return nil, &safeError{"the customer's session cannot be written to the storage, and nobody is signed in: " + describe(err), err}
-		}
-		if !ok {
-			return nil, errSameID
-		}
+	h, key, id, err := s.moveIn(ctx, r, now)
+	if err != nil {
+		return nil, false, err
 	}
 	if !b.send(id, f.rememberFor(r)) {
 		h.swap(context.WithoutCancel(ctx), r.raw, nil, 0)
-		return nil, errBegun
+		return nil, false, errBegun
 	}
-
-	c := f.customer(key, h, r)
+	c = f.customer(key, h, r)
 	s.mu.Lock()
+	s.turns++
 	s.cust, s.state, s.known, s.askedAt = c, StateCustomer, true, now
 	s.lost, s.private = false, true
 	s.mu.Unlock()
+	b.firstID = id
 
 	ctx = context.WithoutCancel(ctx)
 	if oldID != "" && b.opts.Carrier == nil {
@@ -127,27 +96,76 @@ func (s *Session) signIn(ctx context.Context, t *Token) (*customer, error) {
 			}
 		}
 	}
-	if old != nil {
-		gone, err := f.end(ctx, old, oldKey)
-		if err != nil {
-			f.down(ctx, err)
-		}
-		// Two sign-ins of one customer may have been given the same tokens.
-		for i, g := range gone {
-			g = new(*g)
-			if g.RefreshToken == t.RefreshToken {
-				g.RefreshToken = ""
-			}
-			if g.AccessToken == t.AccessToken {
-				g.AccessToken = ""
-			}
-			gone[i] = g
-		}
-		if err := takeBack(ctx, f.opts.Revoke, gone...); err != nil {
-			f.opts.Observer(ctx, RevocationFailed{Storefront: f.opts.Name, Err: err})
-		}
+	if old == nil {
+		return c, false, nil
 	}
-	return c, nil
+	gone, err := f.end(ctx, old, oldKey)
+	if err != nil {
+		f.down(ctx, err)
+	}
+	f.takeBack(ctx, without(gone, t)...)
+	return c, len(gone) > 0, nil
+}
+
+// leaving is the home that a customer who signs in leaves behind, nil if there is
+// none.
+func (s *Session) leaving(oldID string) (home, string, error) {
+	s.mu.Lock()
+	c := s.cust
+	s.mu.Unlock()
+	switch {
+	case c != nil:
+		return c.home, c.key, nil
+	case s.browser.opts.SessionID == nil:
+		return s.home()
+	case oldID == "":
+		return nil, "", nil
+	}
+	key := s.front.customerKey(oldID)
+	return stored{s.front.opts.Customers, key}, key, nil
+}
+
+// moveIn puts the record in its new home, which has the id, if it is not the
+// browser.
+func (s *Session) moveIn(ctx context.Context, r record, now time.Time) (h home, key, id string, err error) {
+	f, b := s.front, s.browser
+	if b.opts.Carrier != nil {
+		if err := b.opts.Carrier.Save(headerOnly{}, f.opts.Key, r.raw, f.rememberFor(r)); err != nil {
+			return nil, "", "", err
+		}
+		h = carried{f.opts.Customers, f.opts.Key, r.raw}
+		return h, h.lock(r), "", nil
+	}
+	if id, err = b.nextID(); err != nil {
+		return nil, "", "", err
+	}
+	key = f.customerKey(id)
+	h = stored{f.opts.Customers, key}
+	// A record under the application's id is as strange as it would be under ours.
+	ok, err := h.swap(ctx, nil, r.raw, f.life(r, now))
+	switch {
+	case err != nil:
+		return nil, "", "", &safeError{"the customer's session cannot be written to the storage, and nobody is signed in: " + describe(err), err}
+	case !ok:
+		return nil, "", "", errSameID
+	}
+	return h, key, id, nil
+}
+
+// without returns gone without the tokens that t has too: two sign-ins of one
+// customer may be given the same ones.
+func without(gone []*Token, t *Token) []*Token {
+	for i, g := range gone {
+		g = new(*g)
+		if g.RefreshToken == t.RefreshToken {
+			g.RefreshToken = ""
+		}
+		if g.AccessToken == t.AccessToken {
+			g.AccessToken = ""
+		}
+		gone[i] = g
+	}
+	return gone
 }
 
 // headerOnly is for a Carrier's Save that is to show whether it can.
@@ -161,8 +179,9 @@ func (headerOnly) WriteHeader(int)             {}
 func (s *Session) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if c := s.cust; c != nil {
-		s.cust, s.state, s.known = nil, StateGuest, false
+	s.turns++
+	if s.cust != nil {
+		s.cust, s.state, s.known, s.lost = nil, StateGuest, false, true
 	}
 }
 
@@ -189,7 +208,7 @@ func (f *Storefront) move(ctx context.Context, oldID, newID string) {
 func (f *Storefront) moveRecord(ctx context.Context, from, to stored) error {
 	var there []byte // under the new id
 	for range 4 {
-		raw, err := from.load(ctx)
+		raw, err := from.load(Uncached(ctx))
 		if err != nil {
 			return err
 		}
@@ -197,22 +216,18 @@ func (f *Storefront) moveRecord(ctx context.Context, from, to stored) error {
 		if r.state != StateCustomer {
 			return nil
 		}
-		if c := f.find(from.key); c != nil && c.holdsUnsaved() {
+		if c := f.find(from.key); c != nil && c.unsaved(time.Now()) {
 			r, _, _ = c.latest()
 		}
 		if _, err := to.swap(ctx, there, r.raw, f.life(r, time.Now())); err != nil {
 			return err
 		}
 		there = r.raw
-		ok, err := from.swap(ctx, raw, signedOut.raw, tombstoneLife)
-		if err != nil {
-			return err
+		if c := f.find(from.key); c != nil {
+			c.finish(StateGuest)
 		}
-		if ok {
-			if c := f.find(from.key); c != nil {
-				c.finish(StateGuest)
-			}
-			return nil
+		if ok, err := from.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
+			return err
 		}
 	}
 	return errTooLate
@@ -223,8 +238,9 @@ func (f *Storefront) moveRecord(ctx context.Context, from, to stored) error {
 // bringing the customer back, and then revokes the refresh and access tokens,
 // which are not refreshed first. For a guest it does nothing.
 //
-// If it returns an error the visitor is signed out of this program all the same,
-// and tokens may still be good elsewhere.
+// An error says that not all of it could be done: a record may still be there, or
+// tokens be good elsewhere. The session is a guest's all the same, and the browser
+// forgets its id if the answer has not begun.
 func (s *Session) Logout(ctx context.Context) error { return s.leave(ctx, true) }
 
 // Forget is [Session.Logout] without the revocation: the tokens stay good for
@@ -284,29 +300,14 @@ func (s *Session) end(ctx context.Context) ([]*Token, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cust == c {
-		s.cust, s.state, s.known, s.lost = nil, StateGuest, true, false
-	}
+	s.turns++
+	s.cust, s.state, s.known, s.lost = nil, StateGuest, true, false
 	return tokens, err
 }
 
-// end puts a tombstone in the place of a record, and returns the tokens that were
-// there.
+// end ends the customer in h, and returns the tokens that were there and here.
 func (f *Storefront) end(ctx context.Context, h home, key string) (tokens []*Token, err error) {
-	var r record
-	for range 8 {
-		var raw []byte
-		if raw, err = h.load(ctx); err != nil {
-			break
-		}
-		if r = f.read(ctx, raw); r.state == StateGuest {
-			break
-		}
-		var ok bool
-		if ok, err = h.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
-			break
-		}
-	}
+	r, err := f.bury(ctx, h)
 	if r.token != nil {
 		tokens = append(tokens, r.token)
 	}
@@ -321,15 +322,31 @@ func (f *Storefront) end(ctx context.Context, h home, key string) (tokens []*Tok
 	return tokens, err
 }
 
+// bury puts a tombstone in the place of a record, which it returns, also if it
+// fails.
+func (f *Storefront) bury(ctx context.Context, h home) (r record, err error) {
+	for range 8 {
+		raw, err := h.load(Uncached(ctx))
+		if err != nil {
+			return r, err
+		}
+		if r = f.read(ctx, raw); r.state == StateGuest {
+			return r, nil
+		}
+		if ok, err := h.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
+			return r, err
+		}
+	}
+	return r, errTooLate
+}
+
 // For returns the browser's session with another storefront, one that the same
 // [Middleware] serves.
 func (s *Session) For(f *Storefront) (*Session, error) {
-	for _, known := range s.browser.fronts {
-		if known == f {
-			return s.browser.session(f), nil
-		}
+	if !slices.Contains(s.browser.fronts, f) {
+		return nil, errOtherShop
 	}
-	return nil, errOtherShop
+	return s.browser.session(f), nil
 }
 
 var errOtherShop = &safeError{"the Storefront is not one that the session's Middleware serves: add it to MiddlewareOptions.Storefronts", nil}

@@ -2,11 +2,12 @@ package bearer
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/bearerkit/bearer/internal/unverified"
 )
@@ -44,9 +45,14 @@ type recordJSON struct {
 	TokenType    string     `json:"tokenType,omitempty"`
 }
 
-var errRecord = errors.New("it is not a JSON object with an accessToken")
+var (
+	errRecord   = &safeError{"it is not a JSON object with an accessToken", nil}
+	errTooLarge = &safeError{"the customer's token is larger than a storage has to take (64 KiB)", nil}
+	errNotText  = &safeError{"the customer's token is not UTF-8", nil}
+)
 
-// newRecord makes the record of a customer's token, which has just been issued.
+// newRecord makes the record of a customer's token, which has just been issued and
+// nobody else has yet.
 func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 	r := record{state: StateCustomer, token: t, issued: now, scope: f.opts.Scope}
 	if scope, _ := t.Extra("scope").(string); scope != "" {
@@ -57,7 +63,10 @@ func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 		return record{}, err
 	}
 	form := recordJSON{AccessToken: t.AccessToken, Scope: r.scope, RefreshToken: t.RefreshToken}
-	if _, exp := unverified.Times(t.AccessToken); exp.IsZero() && !t.Expiry.IsZero() {
+	switch _, exp := unverified.Times(t.AccessToken); {
+	case !exp.IsZero() && t.Expiry.IsZero():
+		t.Expiry = exp
+	case exp.IsZero() && !t.Expiry.IsZero():
 		form.Expiry = new(t.Expiry.UTC().Truncate(time.Second))
 		form.IssuedAt = new(now.UTC().Truncate(time.Second))
 	}
@@ -68,9 +77,15 @@ func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(form); err != nil {
-		return record{}, fmt.Errorf("bearer: encoding a customer's record: %w", err)
+		return record{}, &safeError{"the customer's record cannot be encoded: " + describe(err), err}
 	}
 	r.raw = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	switch {
+	case len(r.raw) > maxRecord:
+		return record{}, errTooLarge
+	case !utf8.ValidString(t.AccessToken + t.RefreshToken + t.TokenType + r.scope):
+		return record{}, errNotText // and was changed in becoming JSON
+	}
 	return r, nil
 }
 
@@ -119,27 +134,43 @@ func (f *Storefront) readRecord(raw []byte) (record, error) {
 var errNoOwner = &safeError{"the token is not a customer's: it has no owner", nil}
 
 // ownerOf is whom t speaks for; zero if the storefront cannot tell.
-func (f *Storefront) ownerOf(t *Token) (Owner, error) {
+func (f *Storefront) ownerOf(t *Token) (o Owner, err error) {
 	if f.opts.Owner == nil {
 		return Owner{}, nil
 	}
-	o, err := f.opts.Owner(t)
-	if err == nil && o == (Owner{}) {
-		err = errNoOwner
+	defer func() { // a visitor may have made up the token
+		if p := recover(); p != nil {
+			o, err = Owner{}, ownerUnknown(&PanicError{Value: p, Stack: debug.Stack()})
+		}
+	}()
+	o, err = f.opts.Owner(t)
+	switch {
+	case err != nil:
+		return Owner{}, ownerUnknown(err)
+	case o == (Owner{}):
+		return Owner{}, errNoOwner
 	}
-	return o, err
+	return o, nil
+}
+
+func ownerUnknown(err error) error {
+	return &safeError{"nobody can tell whom the token speaks for: " + describe(err), err}
 }
 
 // life is how long a storage is to keep the record: as long as it is good for a
 // token.
 func (f *Storefront) life(r record, now time.Time) time.Duration {
-	switch {
-	case r.state != StateCustomer:
-		return f.opts.RefreshLife
-	case r.token.RefreshToken != "":
-		return f.opts.RefreshLife
-	case r.token.Expiry.IsZero():
+	if r.token.RefreshToken != "" || r.token.Expiry.IsZero() {
 		return f.opts.RefreshLife
 	}
 	return max(r.token.Expiry.Sub(now), time.Second)
+}
+
+// read is readRecord with an event for what cannot be read.
+func (f *Storefront) read(ctx context.Context, raw []byte) record {
+	r, err := f.readRecord(raw)
+	if err != nil {
+		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: &safeError{"a customer's record cannot be read, and counts as none: " + describe(err), err}})
+	}
+	return r
 }

@@ -46,20 +46,21 @@ type Session struct {
 	mu      sync.Mutex // guards what follows
 	known   bool       // the home has been asked
 	askedAt time.Time  // when
+	turns   int        // sign-ins and sign-outs through it
 	state   State
 	cust    *customer // if state is StateCustomer
 	carried []byte    // the record that the browser carries, as it knows it
 	lost    bool      // it has acted as a customer who is gone, and nobody has been told
 	told    bool      // that it has expired
 	private bool      // the answer is a customer's
-	acted   []string  // access tokens of customers that were handed out, the latest last
-	guested []string  // those of guests
+	guested []string  // access tokens of guests that were handed out, the latest last
 }
 
-// maxActed bounds the tokens that one request remembers; with one in several
+// maxNoted bounds the access tokens that are remembered; with one in several
 // hours, more than a day's.
-const maxActed = 16
+const maxNoted = 16
 
+// memo is for how long the home's answer holds.
 const memo = time.Second
 
 var (
@@ -90,8 +91,10 @@ func (s *Session) Customer(ctx context.Context) (*Authorization, error) {
 // [Storefront.TokenContext] uses, with the same errors.
 func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 	if in := s.browser.inbound; in != nil {
-		_, err := in.token()
-		return in.authorization, err
+		if _, err := in.token(); err != nil {
+			return nil, err
+		}
+		return in.authorization, nil
 	}
 	a, err := s.customer(ctx)
 	if a != nil || err != nil {
@@ -181,34 +184,28 @@ func (s *Session) customerOf(ctx context.Context) (*Token, *customer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if c != nil {
-		t, err := c.token(ctx)
-		if end, ended := c.hasEnded(); ended {
-			s.lose(c, end)
-			return nil, nil, ErrCustomerExpired // even if Logout has just been called: this began as the customer's
-		}
-		if err != nil {
-			return nil, nil, err
-		}
+	if c == nil {
 		s.mu.Lock()
-		s.acted = note(s.acted, t.AccessToken)
-		s.mu.Unlock()
-		return t, c, nil
+		defer s.mu.Unlock()
+		if s.lost {
+			return nil, nil, ErrCustomerExpired
+		}
+		return nil, nil, nil
 	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.lost {
-		return nil, nil, ErrCustomerExpired
+	t, err := c.token(ctx)
+	if end, ended := c.hasEnded(); ended {
+		s.lose(c, end)
+		return nil, nil, ErrCustomerExpired // even if Logout has just been called: this began as the customer's
 	}
-	return nil, nil, nil
+	return t, c, err
 }
 
-// note adds a token to those that were handed out.
+// note adds a token to those that are remembered.
 func note(list []string, token string) []string {
 	if n := len(list); n > 0 && list[n-1] == token {
 		return list
 	}
-	if len(list) == maxActed {
+	if len(list) == maxNoted {
 		list = append(list[:0], list[1:]...)
 	}
 	return append(list, token)
@@ -224,7 +221,7 @@ func (s *Session) lose(c *customer, end State) {
 }
 
 // resolve finds the customer, asking the home if it has not just been asked. nil
-// is a guest.
+// is a guest. The customer may have ended meanwhile.
 func (s *Session) resolve(ctx context.Context) (*customer, error) {
 	now := time.Now()
 	s.mu.Lock()
@@ -232,20 +229,19 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 		defer s.mu.Unlock()
 		return s.cust, nil
 	}
-	before := s.cust
+	before, turns := s.cust, s.turns
 	s.mu.Unlock()
 	h, key, err := s.home()
 	if err != nil {
 		return nil, err
 	}
-	if h == nil {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.known = true
-		return s.cust, nil
-	}
 	c := before
-	if c == nil && key != "" {
+	switch {
+	case before != nil && (key == "" || key == before.key):
+		h = before.home // that of a carried record may be a later one than the browser knows
+	case h == nil:
+		return s.found(turns, nil, StateGuest, now), nil
+	default: // the application may have changed its session id
 		c = s.front.find(key)
 	}
 	changes := 0
@@ -253,45 +249,40 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 		_, _, changes = c.latest()
 	}
 	raw, err := h.load(ctx)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil, waitEnded(ctx)
+	case err != nil && c == nil:
 		s.front.down(ctx, err)
-		if c == nil {
-			return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
-		}
-		if end, ended := c.hasEnded(); ended {
-			s.lose(c, end)
-			return nil, nil
-		}
-		return s.found(before, c, StateCustomer, now), nil
-	}
-	if c != nil {
+		return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
+	case err != nil:
+		s.front.down(ctx, err)
+		now = time.Now() // the storage may have hung
+	case c != nil:
 		c.saw(ctx, raw, changes)
-		if end, ended := c.hasEnded(); ended {
-			if before == c {
-				s.lose(c, end)
-				return nil, nil
-			}
-			return s.found(before, nil, end, now), nil
+	default:
+		r := s.front.read(ctx, raw)
+		if r.state != StateCustomer {
+			return s.found(turns, nil, r.state, now), nil
 		}
-		return s.found(before, c, StateCustomer, now), nil
+		if key == "" { // a carried record is known by its latest successor
+			key = h.lock(r)
+		}
+		c = s.front.customer(key, h, r)
 	}
-	r := s.front.read(ctx, raw)
-	if r.state != StateCustomer {
-		return s.found(before, nil, r.state, now), nil
+	if end, ended := c.hasEnded(); ended && c != before {
+		return s.found(turns, nil, end, now), nil // it is none whom this session has acted as
 	}
-	if key == "" { // a carried record is known by its latest successor
-		key = h.lock(r)
-	}
-	c = s.front.customer(key, h, r)
-	return s.found(before, c, StateCustomer, now), nil
+	return s.found(turns, c, StateCustomer, now), nil
 }
 
-// found notes what the home was found to hold, unless the session has changed
-// since before.
-func (s *Session) found(before, c *customer, state State, now time.Time) *customer {
+// found notes what the home was found to hold, unless somebody has signed in or
+// out since turns was counted, and returns the customer, if there is one.
+func (s *Session) found(turns int, c *customer, state State, now time.Time) *customer {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cust == before {
+	if s.turns == turns {
+		s.lost = c == nil && (s.lost || s.cust != nil)
 		s.cust, s.state = c, state
 		s.known, s.askedAt = true, now
 		s.private = s.private || c != nil
@@ -334,21 +325,16 @@ func (s *Session) evict(ctx context.Context, rejected *Token) error {
 	}
 	s.mu.Lock()
 	c := s.cust
-	customers := slices.Contains(s.acted, rejected.AccessToken)
-	guests := slices.Contains(s.guested, rejected.AccessToken)
+	guests := c == nil && slices.Contains(s.guested, rejected.AccessToken)
 	s.mu.Unlock()
-	switch {
-	case customers && c != nil && c.had(rejected):
+	if c != nil && c.had(rejected) {
 		return c.evict(ctx, rejected)
-	case customers:
-		return errAnotherVisitor // or the same one, gone
-	case guests && c == nil:
-		return s.front.guest.Evict(ctx, rejected)
-	case guests:
-		s.front.guest.Evict(ctx, rejected)
-		return errAnotherVisitor
 	}
-	return nil // it is none of ours
+	s.front.guest.Evict(ctx, rejected) // whoever the visitor is now, the guests are better off without
+	if guests {
+		return nil
+	}
+	return errAnotherVisitor
 }
 
 // load returns the record that the browser carries, read once.

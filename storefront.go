@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"runtime"
 	"sync"
 	"time"
@@ -96,10 +97,13 @@ type Storefront struct {
 	spends singleflight.Group // one refresh per customer, also if two hold its record
 
 	mu       sync.Mutex              // guards what follows
-	pinned   map[*customer]time.Time // those that must be remembered until then
-	sweepAt  int                     // how many pinned ones call for a look at the clock
+	pinned   map[*customer]time.Time // those that must be remembered until then, used or not
+	sweepAt  time.Time               // when some of them may be let go
 	toldDown time.Time               // when it was last told that the storage fails
 }
+
+// sweepInterval is how long a customer may be remembered in vain.
+const sweepInterval = time.Minute
 
 var (
 	_ ContextTokenSource = (*Storefront)(nil)
@@ -222,6 +226,7 @@ func (f *Storefront) customer(key string, h home, r record) *customer {
 		if c := f.find(key); c != nil {
 			return c
 		}
+		f.sweep()
 		c := newCustomer(f, key, h, r)
 		p := weak.Make(c)
 		other, taken := f.live.LoadOrStore(key, p)
@@ -244,23 +249,40 @@ func (f *Storefront) find(key string) *customer {
 	return p.(weak.Pointer[customer]).Value()
 }
 
-// pin keeps c in memory until then, used or not.
+// pin keeps c in memory until then, and for as long as its home lacks its record.
 func (f *Storefront) pin(c *customer, until time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.pinned[c].Before(until) {
 		f.pinned[c] = until
 	}
-	if len(f.pinned) < f.sweepAt {
+}
+
+// sweep lets go of those who need not be remembered any more.
+func (f *Storefront) sweep() {
+	now := time.Now()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if now.Before(f.sweepAt) {
 		return
 	}
-	now := time.Now()
-	for c, until := range f.pinned {
-		if now.After(until) && !c.holdsUnsaved() {
-			delete(f.pinned, c)
-		}
+	f.sweepAt = now.Add(sweepInterval)
+	maps.DeleteFunc(f.pinned, func(c *customer, until time.Time) bool { return now.After(until) && !c.unsaved(now) })
+}
+
+// drop forgets a customer who has ended.
+func (f *Storefront) drop(c *customer) {
+	f.live.CompareAndDelete(c.key, weak.Make(c))
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.pinned, c)
+}
+
+// takeBack revokes tokens that nobody is to have, and tells if that fails.
+func (f *Storefront) takeBack(ctx context.Context, tokens ...*Token) {
+	if err := takeBack(ctx, f.opts.Revoke, tokens...); err != nil {
+		f.opts.Observer(ctx, RevocationFailed{Storefront: f.opts.Name, Err: err})
 	}
-	f.sweepAt = 2*len(f.pinned) + 64
 }
 
 // down tells that the storage fails, at most every ten seconds.

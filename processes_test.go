@@ -1,0 +1,186 @@
+package bearer_test
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bearerkit/bearer"
+)
+
+// twoProcesses are two of one shop, which share the storage.
+func twoProcesses(t *testing.T) (p *provider, customers *shelf, one, two *site) {
+	p, customers = newProvider(), newShelf()
+	return p, customers, p.site(t, customers, nil, nil), p.site(t, customers, nil, nil)
+}
+
+// What one process has refreshed the other takes over.
+func TestRefreshedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, one, two := twoProcesses(t)
+		v := one.visitor("ada")
+		v.signIn("ada")
+		for round := range 4 {
+			here, there := one, two
+			if round%2 == 1 {
+				here, there = two, one
+			}
+			v.at(there).in(func(ctx context.Context, _ *bearer.Session) { // holds on to what it knows
+				first, err := there.front.TokenContext(ctx)
+				if err != nil {
+					t.Error(err)
+				}
+				pass(59*time.Minute + 30*time.Second)
+				v.at(here).wantWho("ada") // refreshes in the background
+				synctest.Wait()
+				if tok, err := there.front.TokenContext(ctx); err != nil || tok.AccessToken == first.AccessToken {
+					t.Errorf("the other process has %v, %v, want the new token", tok, err)
+				}
+			})
+			v.at(there).wantWho("ada")
+			p.wantRefreshes(t, round+1)
+		}
+		wantEvents[bearer.CustomerExpired](t, one.events, 0)
+	})
+}
+
+// A token that was revoked is refreshed once, if the processes do not ask at the
+// same moment.
+func TestEvictedElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, one, two := twoProcesses(t)
+		v := one.visitor("ada")
+		tok := v.signIn("ada")
+		v.at(two).in(func(ctx context.Context, _ *bearer.Session) {
+			if _, err := two.front.TokenContext(ctx); err != nil {
+				t.Error(err)
+			}
+			p.kill(tok.AccessToken)
+			v.wantWho("ada")
+			if owner, err := two.call(ctx, "ada"); err != nil || owner != "ada" { // has the old one for a second yet
+				t.Errorf("acts as %q, %v, want ada", owner, err)
+			}
+		})
+		p.wantRefreshes(t, 1)
+	})
+}
+
+// Two processes spend the same refresh token at the same moment, and the provider
+// takes it from one of them only: the customer stays.
+func TestRefreshedElsewhereAtTheSameTime(t *testing.T) {
+	tests := []struct {
+		name        string
+		first, last time.Duration // when the answers arrive
+		write       time.Duration // how long the first one's takes to be written
+	}{
+		{"the winner is quicker", 100 * time.Millisecond, 200 * time.Millisecond, 0},
+		{"the winner writes slowly", 100 * time.Millisecond, 100 * time.Millisecond, 700 * time.Millisecond},
+		{"the winner is far behind", 5 * time.Second, 100 * time.Millisecond, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, customers := newProvider(), newShelf()
+				spentBy := map[string]int{}
+				var mu sync.Mutex
+				slow := func(wait time.Duration, wins bool) func(*bearer.StorefrontOptions) {
+					return func(o *bearer.StorefrontOptions) {
+						o.Refresh = func(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
+							mu.Lock()
+							spentBy[old.RefreshToken]++
+							mu.Unlock()
+							var tok *bearer.Token
+							err := answered(400, "invalid_grant")
+							if wins { // it does not end the family of what was spent
+								tok, err = p.spend(ctx, old)
+							}
+							pass(wait)
+							return tok, err
+						}
+					}
+				}
+				winner := p.site(t, customers, slow(tt.first, true), nil)
+				loser := p.site(t, customers, slow(tt.last, false), nil)
+				v := winner.visitor("ada")
+				v.signIn("ada")
+				pass(2 * time.Hour)
+				customers.faults(func(_ context.Context, op, _ string) error {
+					if op == "swap" {
+						customers.faults(nil, nil)
+						pass(tt.write)
+					}
+					return nil
+				}, nil)
+				var wg sync.WaitGroup
+				wg.Go(func() { v.wantWho("ada") })
+				pass(time.Millisecond)
+				owner, err := v.at(loser).whoami()
+				if tt.name == "the winner is far behind" {
+					if !errors.Is(err, bearer.ErrCustomerExpired) { // nobody could know
+						t.Errorf("acts as %q, %v", owner, err)
+					}
+				} else if err != nil || owner != "ada" {
+					t.Errorf("acts as %q, %v, want ada", owner, err)
+				}
+				wg.Wait()
+				pass(time.Minute)
+				v.wantWho("ada")
+				v.at(loser).wantWho("ada")
+				if got := p.takenBack(); len(got) != 0 {
+					t.Errorf("revoked %q", got)
+				}
+			})
+		})
+	}
+}
+
+// A process that comes after one that found the refresh token dead ends nothing
+// twice.
+func TestExpiredElsewhere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, one, two := twoProcesses(t)
+		v := one.visitor("ada")
+		p.endFamilyOf(v.signIn("ada"))
+		v.at(two).in(func(ctx context.Context, session *bearer.Session) {
+			two.front.TokenContext(ctx)
+			pass(2 * time.Hour)
+			if _, err := v.whoami(); !errors.Is(err, bearer.ErrCustomerExpired) {
+				t.Errorf("got %v, want ErrCustomerExpired", err)
+			}
+			if _, err := two.front.TokenContext(ctx); err != bearer.ErrCustomerExpired {
+				t.Errorf("the other process: %v, want ErrCustomerExpired", err)
+			}
+			if state, err := session.State(ctx); err != nil || state != bearer.StateExpired {
+				t.Errorf("State is %v, %v, want expired", state, err)
+			}
+		})
+		p.wantRefreshes(t, 1)
+		v.wantWho("guest")
+		v.wantState(bearer.StateGuest)
+	})
+}
+
+// Each process brakes on its own, and what it takes over from the other does not
+// loosen the brake: a broken API drives no token requests.
+func TestBrakeWithManyProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, _, one, two := twoProcesses(t)
+		v := one.visitor("ada")
+		v.signIn("ada")
+		p.set(func() { p.broken = true })
+		for range 300 {
+			for _, s := range []*site{one, two} {
+				v.at(s).whoami()
+				collect()
+			}
+			pass(time.Second)
+		}
+		// 1 s, 2 s, 4 s … a minute: 10 in five minutes for each
+		if _, got, _ := p.counts(); got > 30 || got < 5 {
+			t.Errorf("%d refreshes in 5 minutes, want 5 to 30", got)
+		}
+	})
+}

@@ -1,0 +1,258 @@
+package bearer
+
+import (
+	"bytes"
+	"context"
+	"time"
+)
+
+// spending is what became of one refresh.
+type spending struct {
+	record
+	by        *customer
+	requested bool // the token was issued to it just now
+}
+
+var (
+	errOtherOwner = &safeError{"the refresh of a customer's token was answered with somebody else's, which is refused", nil}
+	errTooLate    = &safeError{"the customer's record has changed time and again", nil}
+)
+
+// renew gets the customer's next token: it is the token request of c.source,
+// which makes one at a time.
+func (c *customer) renew(ctx context.Context) (*Token, error) {
+	for range 4 {
+		seen, _, changes := c.latest()
+		if _, ended := c.hasEnded(); ended {
+			return nil, ErrCustomerExpired
+		}
+		v, err, _ := c.front.spends.Do(c.home.lock(seen), func() (any, error) { return c.spendContained(ctx, seen) })
+		if err != nil {
+			return nil, err
+		}
+		switch r := v.(spending); {
+		case r.by == c && r.requested:
+			return r.token, nil
+		case r.state != StateCustomer:
+			if c.finish(r.state) && r.state == StateExpired {
+				c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name, Owner: seen.owner})
+			}
+			return nil, ErrCustomerExpired
+		case c.rejects(r.token, seen.token):
+			c.saw(ctx, r.raw, changes) // and go on from there
+		default:
+			c.saw(ctx, r.raw, changes)
+			return nil, errDetached
+		}
+	}
+	return nil, errTooLate
+}
+
+// rejects reports whether t, which another writer has brought, is not what c
+// needs: it is the one that c wants to replace, or its life is over.
+func (c *customer) rejects(t, seen *Token) bool {
+	if t.AccessToken == seen.AccessToken {
+		return true
+	}
+	h := newHeld(t, time.Now(), -1)
+	return h == nil || h.expired(time.Now())
+}
+
+// spendContained is spend, for those who join it too: a panic in a function of the
+// application's would reach them all.
+func (c *customer) spendContained(ctx context.Context, seen record) (s spending, err error) {
+	r := <-contain(ctx, func(ctx context.Context) (*Token, error) {
+		s, err = c.spend(ctx, seen)
+		return nil, err
+	})
+	return s, r.err
+}
+
+// spend refreshes the record, unless another writer has replaced it since seen.
+func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
+	f := c.front
+	for range 4 {
+		rec, err := c.current(ctx)
+		if err != nil {
+			f.down(ctx, err)
+			rec, _, _ = c.latest()
+		}
+		if rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw) {
+			return spending{record: rec, by: c}, nil
+		}
+		if rec.token.RefreshToken == "" || f.opts.Refresh == nil {
+			if _, serving := c.source.due(); serving {
+				return spending{record: rec, by: c, requested: true}, nil // there will be no other one
+			}
+			if c.expire(ctx) {
+				return spending{record: expired, by: c}, nil
+			}
+			continue
+		}
+		start := time.Now()
+		t, err := f.opts.Refresh(ctx, rec.token)
+		switch {
+		case isInvalidGrant(err):
+			if !c.replaced(ctx, rec) && c.expire(ctx) {
+				return spending{record: expired, by: c}, nil
+			}
+			continue
+		case err != nil:
+			return spending{}, err
+		case t == nil || t.AccessToken == "":
+			return spending{}, errEmptyToken
+		}
+		if s, ok := c.keep(context.WithoutCancel(ctx), rec, received(t, start)); ok {
+			return s, nil
+		}
+	}
+	return spending{}, errTooLate
+}
+
+// current is the record as it is now: the home's, or the one that the home has
+// failed to take.
+func (c *customer) current(ctx context.Context) (record, error) {
+	raw, err := c.home.load(Uncached(ctx))
+	if err != nil {
+		return record{}, err
+	}
+	if rec, ok := c.holds(raw); ok {
+		return rec, nil
+	}
+	return c.front.read(ctx, raw), nil
+}
+
+// replaced reports whether another process has put something in the place of rec,
+// whose refresh token was refused. If that process was quicker to spend it, what it
+// has got may still be on its way to the home.
+func (c *customer) replaced(ctx context.Context, rec record) bool {
+	for _, pause := range [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond} {
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return false
+		}
+		if now, err := c.current(ctx); err != nil || !bytes.Equal(now.raw, rec.raw) {
+			return err == nil
+		}
+	}
+	return false
+}
+
+// expire notes that the customer's session is over, unless the home holds
+// something new. A home that fails does not keep the session alive.
+func (c *customer) expire(ctx context.Context) bool {
+	_, kept, _ := c.latest()
+	ok, err := c.home.swap(context.WithoutCancel(ctx), kept, expired.raw, c.front.opts.RefreshLife)
+	if err != nil {
+		c.front.down(ctx, err)
+	}
+	return ok || err != nil
+}
+
+// keep writes what a refresh of rec has brought, a token of our own, to the home,
+// before anybody gets it. If it is not ok the home holds something else.
+func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, ok bool) {
+	f, now := c.front, time.Now()
+	if t.RefreshToken == "" {
+		t.RefreshToken = rec.token.RefreshToken
+	}
+	next, err := f.newRecord(t, now)
+	if err == nil && next.owner != rec.owner {
+		err = errOtherOwner
+	}
+	if err != nil {
+		// What was spent is spent; what came must not be used.
+		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: err})
+		ok = c.expire(ctx)
+		f.takeBack(ctx, t)
+		return spending{record: expired, by: c}, ok
+	}
+	kept, ok, err := c.write(ctx, rec, next)
+	if err != nil {
+		f.opts.Observer(ctx, SaveFailed{Source: f.opts.Name + " customer", Err: err})
+	}
+	if !ok && err == nil {
+		other, err := c.current(ctx)
+		if err != nil || other.state != StateCustomer {
+			f.takeBack(ctx, t) // signed out meanwhile: nobody knows these tokens but us
+		}
+		return spending{record: other, by: c}, true
+	}
+	c.mu.Lock()
+	c.take(next, kept)
+	c.saveAt, c.saveEnd = now.Add(time.Second), now.Add(f.life(next, now))
+	end, ended := c.end, c.ended
+	c.mu.Unlock()
+	switch {
+	case ended && end == StateGuest: // signed out, and the home could not be told
+		c.home.swap(ctx, next.raw, signedOut.raw, tombstoneLife)
+		f.takeBack(ctx, t)
+		return spending{record: signedOut, by: c}, true
+	case err != nil:
+		f.pin(c, now)
+	}
+	return spending{record: next, by: c, requested: true}, true
+}
+
+// write puts next in the place of rec, which was spent for it, and returns what the
+// home holds then, as far as known. It is not ok if that is somebody else's.
+func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok bool, err error) {
+	_, kept, _ = c.latest()
+	for range 4 {
+		ok, err = c.home.swap(ctx, kept, next.raw, c.front.life(next, time.Now()))
+		if err != nil {
+			return kept, false, err
+		}
+		if ok {
+			return next.raw, true, nil
+		}
+		raw, err := c.home.load(Uncached(ctx))
+		switch {
+		case err != nil:
+			return kept, false, err
+		case bytes.Equal(raw, next.raw):
+			return next.raw, true, nil
+		case bytes.Equal(raw, rec.raw): // saveAgain was quicker
+			kept = raw
+		case bytes.Equal(raw, expired.raw): // another process has spent it too, after us
+			kept = raw
+		default:
+			return kept, false, nil
+		}
+	}
+	return kept, false, errTooLate
+}
+
+// saveAgain writes a record that the home has failed to take, at most once a
+// second.
+func (c *customer) saveAgain(ctx context.Context) {
+	now := time.Now()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.saving || !c.mustSave(now) || now.Before(c.saveAt) {
+		return
+	}
+	c.saving, c.saveAt = true, now.Add(time.Second)
+	rec, kept, changes := c.rec, c.kept, c.changes
+	ctx = detached(ctx)
+	go func() {
+		ok, err := c.home.swap(ctx, kept, rec.raw, c.front.life(rec, now))
+		var raw []byte
+		if err == nil && !ok {
+			raw, err = c.home.load(Uncached(ctx))
+		}
+		c.mu.Lock()
+		c.saving = false
+		if ok && c.changes == changes {
+			c.kept = rec.raw
+		}
+		c.mu.Unlock()
+		switch {
+		case err != nil:
+			c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: err})
+		case !ok:
+			c.saw(ctx, raw, changes)
+		}
+	}()
+}
