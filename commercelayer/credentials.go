@@ -172,7 +172,7 @@ func (c *Credentials) token(ctx context.Context, grantType string, params url.Va
 		return nil, err
 	}
 	if off, ok := c.clock.off(r, time.Now()); ok {
-		c.options.Observer(ctx, ClockOff{Host: c.hosts.url("auth"), By: off})
+		c.options.tell(ctx, ClockOff{Host: c.hosts.url("auth"), By: off})
 	}
 	r.Token.Expiry = expiry(r)
 	return r.Token, nil

@@ -3,6 +3,8 @@
 //
 // For most uses:
 //
+//   - A shop, with guests and customers who sign in, is a sales channel:
+//     [NewSalesChannel], its Middleware round the handlers, its Client in them.
 //   - A background job or webhook receiver is an integration: [NewIntegration],
 //     then its Client.
 //   - An application that users of the dashboard authorize is a webapp:
@@ -26,7 +28,8 @@
 // The service allows 30 token requests a minute per address. A 429 ends token
 // requests to that endpoint until the service's Retry-After, or for 1 s doubling
 // to 60 s; see package tokenendpoint. Enterprise plans count per shopper instead:
-// set Options.BackendAuth, and give the shopper's address with [WithClientIP].
+// set Options.BackendAuth. A SalesChannel's Middleware then tells the shopper's
+// address, with Options.TrustedProxies; elsewhere give it with [WithClientIP].
 //
 // # Where secrets go
 //

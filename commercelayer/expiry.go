@@ -109,16 +109,12 @@ func (c *clock) off(r *tokenendpoint.Response, now time.Time) (time.Duration, bo
 	return ahead.Round(time.Second), true
 }
 
-// observer makes one observer of the two ways to look on; it is never nil.
-func observer(l *slog.Logger, o bearer.Observer) bearer.Observer {
-	log := func(context.Context, bearer.Event) {}
-	if l != nil {
-		log = bearer.LogEvents(l)
+// tell is for an event that is not package bearer's, which tells its own.
+func (o *Options) tell(ctx context.Context, e bearer.Event) {
+	if o.Logger != nil {
+		bearer.LogEvents(o.Logger)(ctx, e)
 	}
-	return func(ctx context.Context, e bearer.Event) {
-		log(ctx, e)
-		if o != nil {
-			o(ctx, e)
-		}
+	if o.Observer != nil {
+		o.Observer(ctx, e)
 	}
 }

@@ -56,7 +56,8 @@ func (c *Credentials) sourceOptions(kind string) *bearer.SourceOptions {
 		OnChange:     c.options.OnChange,
 		RefreshAhead: refreshAhead,
 		FetchTimeout: c.options.Timeout,
-		Observer:     c.options.Observer, // the Logger is in it
+		Logger:       c.options.Logger,
+		Observer:     c.options.Observer,
 	}
 }
 
@@ -66,6 +67,7 @@ func (c *Credentials) transport(src bearer.TokenSource) *bearer.Transport {
 		Source:   src,
 		Base:     c.options.Base,
 		Origins:  append(slices.Clone(c.options.Origins), c.hosts.origin()),
+		Logger:   c.options.Logger,
 		Observer: c.options.Observer,
 	}
 }

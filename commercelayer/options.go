@@ -99,7 +99,6 @@ func (o *Options) withDefaults() Options {
 			r.RateLimit = new(tokenendpoint.RateLimit)
 		}
 	}
-	r.Observer = observer(r.Logger, r.Observer)
 	return r
 }
 

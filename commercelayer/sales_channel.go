@@ -76,7 +76,8 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 		OnLogin:      o.OnLogin,
 		RefreshAhead: refreshAhead,
 		FetchTimeout: c.options.Timeout,
-		Observer:     c.options.Observer, // the Logger is in it
+		Logger:       c.options.Logger,
+		Observer:     c.options.Observer,
 	})
 	s.transport = c.transport(s.storefront)
 	return s, nil
@@ -172,16 +173,9 @@ func (s *SalesChannel) login(ctx context.Context, grant func(context.Context) (*
 	if err != nil {
 		return err
 	}
-	if err := session.SetCustomer(ctx, t); err != nil {
-		// Nobody else knows this token, and nobody will use it.
-		for _, token := range []string{t.RefreshToken, t.AccessToken} {
-			if token != "" {
-				s.revoke(context.WithoutCancel(ctx), token)
-			}
-		}
-		return err
-	}
-	return nil
+	// One that cannot be kept is not revoked: the service may have given the same to
+	// another device of the customer's.
+	return session.SetCustomer(ctx, t)
 }
 
 // SetCustomer signs the visitor in whose session is in ctx, with a token that the
@@ -192,11 +186,15 @@ func (s *SalesChannel) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	if err != nil {
 		return err
 	}
-	if t != nil {
-		// Of another client's it could neither be refreshed nor revoked.
-		if claims, err := DecodeUnverified(t.AccessToken); err == nil && claims.Application.ClientID != s.credentials.id {
-			return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
-		}
+	if t == nil {
+		t = new(bearer.Token)
+	}
+	claims, err := DecodeUnverified(t.AccessToken)
+	if err != nil {
+		return err
+	}
+	if claims.Application.ClientID != s.credentials.id { // it could neither be refreshed nor revoked
+		return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
 	}
 	return session.SetCustomer(ctx, restored(t))
 }

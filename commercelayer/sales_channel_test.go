@@ -98,7 +98,7 @@ func TestSetCustomer(t *testing.T) {
 		{"expired", channel, commercelayertest.IssueOptions{Scope: scope, Owner: customer, Life: -time.Hour}, nil, "expired"},
 		{"expired, without expiry", channel, commercelayertest.IssueOptions{Scope: scope, Owner: customer, Life: -time.Hour}, func(t *bearer.Token) { t.Expiry = time.Time{} }, "expired"},
 		{"garbage", channel, commercelayertest.IssueOptions{Scope: scope, Owner: customer}, func(t *bearer.Token) { t.AccessToken = "s3cr3t" }, "not one of the service's"},
-		{"empty", channel, commercelayertest.IssueOptions{}, func(t *bearer.Token) { t.AccessToken = "" }, "no access token"},
+		{"empty", channel, commercelayertest.IssueOptions{}, func(t *bearer.Token) { t.AccessToken = "" }, "not one of the service's"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -168,7 +168,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 
 func TestPublicValuesPrintNoSecret(t *testing.T) {
 	o := &commercelayer.Options{
-		BackendAuth: "s3cr3t", Initial: &bearer.Token{AccessToken: "s3cr3t", RefreshToken: "s3cr3t", Expiry: time.Now().Add(time.Hour)},
+		BackendAuth: "s3cr3t", ClientSecret: "s3cr3t", Initial: &bearer.Token{AccessToken: "s3cr3t", RefreshToken: "s3cr3t", Expiry: time.Now().Add(time.Hour)},
 		Base: &stub{answer: func(stubRequest) (int, string, http.Header) { return 500, "s3cr3t", nil }},
 	}
 	i, err := commercelayer.NewIntegration("id", "s3cr3t", o)
@@ -183,8 +183,12 @@ func TestPublicValuesPrintNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	channel, err := commercelayer.NewSalesChannel("id", "market:code:europe", o)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, v := range []any{
-		o, *o, i, w, c, struct{ c *commercelayer.Credentials }{c}, struct{ i *commercelayer.Integration }{i}, struct{ w *commercelayer.Webapp }{w},
+		o, *o, i, w, c, channel, channel.Storefront(), channel.Client(), struct{ s *commercelayer.SalesChannel }{channel}, struct{ c *commercelayer.Credentials }{c}, struct{ i *commercelayer.Integration }{i}, struct{ w *commercelayer.Webapp }{w},
 		struct{ O commercelayer.Options }{*o}, i.Client(),
 	} {
 		if s, ok := v.(fmt.Stringer); ok {
