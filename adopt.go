@@ -36,6 +36,13 @@ func (s *Source) due() (due, serving bool) {
 	return h.aging(now), true
 }
 
+// putOff lets the token count as fresh for as long as a token request may take.
+func (s *Source) putOff() {
+	if h := s.cur.Load(); h != nil {
+		s.cur.CompareAndSwap(h, h.postponed(time.Now(), s.opts.FetchTimeout))
+	}
+}
+
 // renew waits for another token than the one that is held, within the limits of
 // ctx.
 func (s *Source) renew(ctx context.Context) error {

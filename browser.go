@@ -59,8 +59,9 @@ func (s *Session) refreshFirst(ctx context.Context) {
 	if err != nil || r.state != StateCustomer || r.token.RefreshToken == "" {
 		return
 	}
-	if h := newHeld(r.token, r.issued, s.front.opts.RefreshAhead); h != nil && !h.expired(time.Now()) && !h.aging(time.Now()) {
-		return
+	ahead := max(s.front.guest.opts.RefreshAhead, 0) + maxMargin
+	if end := r.token.Expiry; end.IsZero() || time.Until(end) > ahead {
+		return // certainly fresh, which is all that most requests have to know
 	}
 	c, err := s.resolve(ctx) // it may have a successor already
 	if c == nil || err != nil {
@@ -75,8 +76,10 @@ func (s *Session) refreshFirst(ctx context.Context) {
 		ctx, cancel = context.WithTimeout(ctx, carriedWait)
 		defer cancel()
 	}
-	if failed, ok := c.source.renew(ctx).(*TokenError); ok {
-		s.front.pin(c, failed.NextTry)
+	if _, slow := c.source.renew(ctx).(*waitError); slow && serving {
+		// What one request has waited for in vain the next ones need not.
+		c.source.putOff()
+		s.front.pin(c, time.Now().Add(c.source.opts.FetchTimeout))
 	}
 }
 
@@ -185,7 +188,7 @@ func (b *browser) begin(w http.ResponseWriter) {
 		b.cookie.remove(w)
 	case setID:
 		b.cookie.write(w, id, maxAge)
-	case id != "" && life > 0 && day < today(): // it ends later now
+	case id != "" && life > 0 && day != today(): // it ends later now
 		b.cookie.write(w, id, life)
 		sent = true
 	}
@@ -247,23 +250,21 @@ func (f *Storefront) rememberFor(r record) time.Duration {
 }
 
 // save has the browser carry the record as it is by now, and reports whether that
-// took a cookie.
+// took a cookie. What this session has not ended itself is left: the browser may
+// have got something else meanwhile, by the answer to another request.
 func (s *Session) save(w http.ResponseWriter) bool {
 	s.mu.Lock()
-	known, c, carried := s.known, s.cust, s.carried
+	c, carried, remove := s.cust, s.carried, s.drop && s.carries
 	s.mu.Unlock()
-	if !known {
-		return false
-	}
 	var raw []byte
 	var maxAge time.Duration
 	if c != nil {
-		if _, ended := c.hasEnded(); !ended {
-			rec, _, _ := c.latest()
-			raw, maxAge = rec.raw, s.front.rememberFor(rec)
+		rec, _, _ := c.latest()
+		if _, ended := c.hasEnded(); ended || bytes.Equal(rec.raw, carried) {
+			return false
 		}
-	}
-	if bytes.Equal(raw, carried) {
+		raw, maxAge = rec.raw, s.front.rememberFor(rec)
+	} else if !remove {
 		return false
 	}
 	if err := s.browser.opts.Carrier.Save(w, s.front.opts.Key, raw, maxAge); err != nil {

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
@@ -13,68 +14,109 @@ import (
 )
 
 // carried is a record that the browser carries. What becomes of it is kept in the
-// storage under a digest of the token that was spent, sealed with a key made of
-// that token: so a request that comes with the old record, since it was sent
-// before the answer with the new one arrived or that answer was lost, gets the new
-// record too, and nobody else can open it.
+// storage under a digest of its tokens, sealed with a key made of them: so a
+// request that comes with the old record, since it was sent before the answer with
+// the new one arrived or that answer was lost, gets the new record too, and nobody
+// else can open it. A refresh token alone would not do: some providers give the
+// same one again with each access token.
 type carried struct {
 	results CompareAndSwapper
-	prefix  string // of the results' keys
-	first   []byte // as the browser sent it; nil if it sent none
+	prefix  string        // of the results' keys
+	life    time.Duration // of the results: after that an old record is good for nothing
+	first   []byte        // as the browser sent it; nil if it sent none
 }
 
-// maxSuccessors is how often a record may have been refreshed without the
-// browser's ever having got an answer.
+// carried is the home of a record that the browser has brought, or will have.
+func (f *Storefront) carried(raw []byte) carried {
+	return carried{f.opts.Customers, f.opts.Key, f.opts.RefreshLife, raw}
+}
+
+// maxSuccessors bounds what load follows. It makes a long way short, so that this
+// takes a storage that fails to write.
 const maxSuccessors = 64
 
 func (h carried) load(ctx context.Context) ([]byte, error) {
-	at := h.first
-	for range maxSuccessors {
-		secret := spendable(at)
-		if secret == "" {
-			break // a tombstone, or nothing
-		}
-		sealed, err := h.result(secret).load(ctx)
+	var sealed []byte // what became of the first
+	at, secret, hops := h.first, secretOf(h.first), 0
+	for secret != "" { // else at is a tombstone, or nothing
+		there, err := h.result(secret).load(ctx)
 		if err != nil {
 			return nil, err
 		}
-		next := openWith(secret, sealed)
+		next := openWith(secret, there)
 		if next == nil {
 			break
 		}
-		at = next
+		if hops == 0 {
+			sealed = there
+		}
+		before := secret
+		at, secret = next, secretOf(next)
+		if secret == before {
+			break // the same tokens, to be good for longer
+		}
+		if hops++; hops == maxSuccessors {
+			return nil, nil
+		}
+	}
+	if hops > 1 { // a client that keeps no cookies comes this way again
+		first := secretOf(h.first)
+		h.result(first).swap(ctx, sealed, sealWith(first, at), h.life)
 	}
 	return at, nil
 }
 
-func (h carried) swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error) {
-	secret := spendable(old)
-	if secret == "" {
-		return true, nil // the browser will hold it
+func (h carried) swap(ctx context.Context, old, next []byte, _ time.Duration) (bool, error) {
+	secret := secretOf(old)
+	if secret == "" || next == nil {
+		return true, nil // the browser will hold it, or has not got it
 	}
-	return h.result(secret).swap(ctx, nil, sealWith(secret, next), ttl)
+	at := h.result(secret)
+	sealed, err := at.load(ctx)
+	if err != nil {
+		return false, err
+	}
+	if there := openWith(secret, sealed); there != nil && !bytes.Equal(there, old) {
+		return false, nil
+	}
+	return at.swap(ctx, sealed, sealWith(secret, next), h.life)
 }
 
-func (h carried) lock(r record) string { return h.result(spendable(r.raw)).key }
+// revive lets the record begin anew, whose tokens may have been signed out before
+// without being revoked.
+func (h carried) revive(ctx context.Context) error {
+	secret := secretOf(h.first)
+	at := h.result(secret)
+	sealed, err := at.load(ctx)
+	if err != nil || sealed == nil {
+		return err
+	}
+	if next := secretOf(openWith(secret, sealed)); next != "" && next != secret {
+		return nil // they have been spent
+	}
+	_, err = at.swap(ctx, sealed, nil, 0)
+	return err
+}
+
+func (h carried) brought() []byte      { return h.first }
+func (h carried) lock(r record) string { return h.result(secretOf(r.raw)).key }
 func (h carried) origin() Origin       { return OriginCookie }
 
-// result is where the successor of a record is, told by its secret.
+// result is where what became of a record is, told by its secret.
 func (h carried) result(secret string) stored {
 	mac := hmac.New(sha256.New, []byte(secret))
 	mac.Write([]byte("bearer: key of a record's successor"))
 	return stored{h.results, h.prefix + "-spent-" + hex.EncodeToString(mac.Sum(nil))}
 }
 
-// spendable is the token of a record that is gone once there is a successor.
-func spendable(raw []byte) string {
+// secretOf is what tells a record from all others, and is known to none but who
+// has it: its tokens. It is empty for what is no record.
+func secretOf(raw []byte) string {
 	var form recordJSON
-	if len(raw) > maxRecord || json.Unmarshal(raw, &form) != nil {
+	if len(raw) > maxRecord || json.Unmarshal(raw, &form) != nil || form.AccessToken == "" {
 		return ""
 	}
-	if form.RefreshToken != "" {
-		return form.RefreshToken
-	}
-	return form.AccessToken
+	return form.AccessToken + "\n" + form.RefreshToken
 }
 
 func sealWith(secret string, plain []byte) []byte { return aead(secret).Seal(nil, nil, plain, nil) }
@@ -88,7 +130,7 @@ func openWith(secret string, sealed []byte) []byte {
 	return plain
 }
 
-// aead has a key made of the secret, which has the entropy of a token.
+// aead has a key made of the secret, which has the entropy of tokens.
 func aead(secret string) cipher.AEAD {
 	key, err := hkdf.Key(sha256.New, []byte(secret), nil, "bearer: seal of a record's successor", 32)
 	if err != nil {

@@ -13,6 +13,9 @@ type home interface {
 	// swap replaces old, which was loaded or is nil, and reports whether that was
 	// still there.
 	swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error)
+	// brought is the record that the request has brought along, nil if it is the
+	// storage's: what to go by if that fails.
+	brought() []byte
 	// lock names what must not be spent twice at a time.
 	lock(r record) string
 	origin() Origin
@@ -46,5 +49,6 @@ func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (
 	return h.storage.CompareAndSwap(ctx, h.key, old, next, ttl)
 }
 
+func (h stored) brought() []byte    { return nil }
 func (h stored) lock(record) string { return h.key }
 func (h stored) origin() Origin     { return OriginStorage }

@@ -67,10 +67,7 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	if b.opts.SessionID != nil {
 		oldID = b.firstID
 	}
-	old, oldKey, err := s.leaving(oldID)
-	if err != nil {
-		return nil, false, err
-	}
+	old, oldKey := s.leaving(oldID)
 	h, key, id, err := s.moveIn(ctx, r, now)
 	if err != nil {
 		return nil, false, err
@@ -83,21 +80,26 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	s.mu.Lock()
 	s.turns++
 	s.cust, s.state, s.known, s.askedAt = c, StateCustomer, true, now
-	s.lost, s.private = false, true
+	s.lost, s.private, s.drop = false, true, false
 	s.mu.Unlock()
 	b.firstID = id
 
 	ctx = context.WithoutCancel(ctx)
 	if oldID != "" && b.opts.Carrier == nil {
+		life := f.rememberFor(r)
 		for _, other := range b.fronts {
 			if other != f {
-				other.move(ctx, oldID, id)
+				life = max(life, other.move(ctx, oldID, id))
 				b.session(other).reset()
 			}
 		}
+		b.send(id, life)
 	}
 	if old == nil {
 		return c, false, nil
+	}
+	if b.opts.Carrier != nil && sameTokens(ctx, old, h, r) {
+		return c, true, nil
 	}
 	gone, err := f.end(ctx, old, oldKey)
 	if err != nil {
@@ -109,20 +111,27 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 
 // leaving is the home that a customer who signs in leaves behind, nil if there is
 // none.
-func (s *Session) leaving(oldID string) (home, string, error) {
+func (s *Session) leaving(oldID string) (home, string) {
 	s.mu.Lock()
 	c := s.cust
 	s.mu.Unlock()
 	switch {
 	case c != nil:
-		return c.home, c.key, nil
+		return c.home, c.key
 	case s.browser.opts.SessionID == nil:
 		return s.home()
 	case oldID == "":
-		return nil, "", nil
+		return nil, ""
 	}
 	key := s.front.customerKey(oldID)
-	return stored{s.front.opts.Customers, key}, key, nil
+	return stored{s.front.opts.Customers, key}, key
+}
+
+// sameTokens reports whether what is in old, which the browser carries, is what r
+// puts into h: then it is not to be ended.
+func sameTokens(ctx context.Context, old, h home, r record) bool {
+	raw, err := old.load(Uncached(ctx))
+	return err == nil && old.lock(record{raw: raw}) == h.lock(r)
 }
 
 // moveIn puts the record in its new home, which has the id, if it is not the
@@ -133,8 +142,11 @@ func (s *Session) moveIn(ctx context.Context, r record, now time.Time) (h home, 
 		if err := b.opts.Carrier.Save(headerOnly{}, f.opts.Key, r.raw, f.rememberFor(r)); err != nil {
 			return nil, "", "", err
 		}
-		h = carried{f.opts.Customers, f.opts.Key, r.raw}
-		return h, h.lock(r), "", nil
+		record := f.carried(r.raw)
+		if err := record.revive(ctx); err != nil {
+			f.down(ctx, err)
+		}
+		return record, record.lock(r), "", nil
 	}
 	if id, err = b.nextID(); err != nil {
 		return nil, "", "", err
@@ -185,52 +197,56 @@ func (s *Session) reset() {
 	}
 }
 
-// move takes the record of a browser along to its new id. A refresh of it that is
-// under way ends first; one of another process loses its result.
-func (f *Storefront) move(ctx context.Context, oldID, newID string) {
+// move takes the record of a browser along to its new id, and returns for how long
+// that is to be remembered. A refresh of it that is under way ends first; one of
+// another process loses its result.
+func (f *Storefront) move(ctx context.Context, oldID, newID string) (life time.Duration) {
 	from := stored{f.opts.Customers, f.customerKey(oldID)}
 	to := stored{f.opts.Customers, f.customerKey(newID)}
 	moved := false
 	for range 8 {
 		f.spends.Do(from.key, func() (any, error) {
 			moved = true
-			if err := f.moveRecord(ctx, from, to); err != nil {
+			r, err := f.moveRecord(ctx, from, to)
+			if err != nil {
 				f.down(ctx, err)
 			}
+			life = f.rememberFor(r)
 			return spending{record: signedOut}, nil
 		})
 		if moved {
-			return
+			break
 		}
 	}
+	return life
 }
 
-func (f *Storefront) moveRecord(ctx context.Context, from, to stored) error {
+func (f *Storefront) moveRecord(ctx context.Context, from, to stored) (record, error) {
 	var there []byte // under the new id
 	for range 4 {
 		raw, err := from.load(Uncached(ctx))
 		if err != nil {
-			return err
+			return record{}, err
 		}
 		r := f.read(ctx, raw)
 		if r.state != StateCustomer {
-			return nil
+			return record{}, nil
 		}
 		if c := f.find(from.key); c != nil && c.unsaved(time.Now()) {
 			r, _, _ = c.latest()
 		}
 		if _, err := to.swap(ctx, there, r.raw, f.life(r, time.Now())); err != nil {
-			return err
+			return record{}, err
 		}
 		there = r.raw
 		if c := f.find(from.key); c != nil {
 			c.finish(StateGuest)
 		}
 		if ok, err := from.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
-			return err
+			return r, err
 		}
 	}
-	return errTooLate
+	return record{}, errTooLate
 }
 
 // Logout makes the visitor a guest, of all storefronts of the session. It removes
@@ -291,8 +307,8 @@ func (s *Session) end(ctx context.Context) ([]*Token, error) {
 	var err error
 	if c != nil {
 		h, key = c.home, c.key
-	} else if h, key, err = s.home(); err == errShortID {
-		h, err = nil, nil
+	} else {
+		h, key = s.home()
 	}
 	var tokens []*Token
 	if h != nil {
@@ -301,7 +317,7 @@ func (s *Session) end(ctx context.Context) ([]*Token, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turns++
-	s.cust, s.state, s.known, s.lost = nil, StateGuest, true, false
+	s.cust, s.state, s.known, s.lost, s.drop = nil, StateGuest, true, false, true
 	return tokens, err
 }
 

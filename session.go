@@ -1,7 +1,6 @@
 package bearer
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +48,10 @@ type Session struct {
 	turns   int        // sign-ins and sign-outs through it
 	state   State
 	cust    *customer // if state is StateCustomer
-	carried []byte    // the record that the browser carries, as it knows it
+	loaded  bool      // the Carrier has been asked
+	carries bool      // the browser carries something
+	carried []byte    // the record in that, as the browser knows it; nil if it cannot be read
+	drop    bool      // the browser is not to carry it any longer
 	lost    bool      // it has acted as a customer who is gone, and nobody has been told
 	told    bool      // that it has expired
 	private bool      // the answer is a customer's
@@ -123,7 +125,7 @@ func (s *Session) State(ctx context.Context) (State, error) {
 		s.lost, err = false, nil
 	}
 	tell := state == StateExpired && !s.told
-	s.told = s.told || tell
+	s.told, s.drop, s.private = s.told || tell, s.drop || tell, s.private || tell
 	s.mu.Unlock()
 	if tell {
 		s.forgetExpired(ctx)
@@ -231,10 +233,7 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 	}
 	before, turns := s.cust, s.turns
 	s.mu.Unlock()
-	h, key, err := s.home()
-	if err != nil {
-		return nil, err
-	}
+	h, key := s.home()
 	c := before
 	switch {
 	case before != nil && (key == "" || key == before.key):
@@ -252,15 +251,16 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 	switch {
 	case err != nil && ctx.Err() != nil:
 		return nil, waitEnded(ctx)
-	case err != nil && c == nil:
-		s.front.down(ctx, err)
-		return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
 	case err != nil:
 		s.front.down(ctx, err)
 		now = time.Now() // the storage may have hung
+		if raw = h.brought(); c == nil && raw == nil {
+			return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
+		}
 	case c != nil:
 		c.saw(ctx, raw, changes)
-	default:
+	}
+	if c == nil {
 		r := s.front.read(ctx, raw)
 		if r.state != StateCustomer {
 			return s.found(turns, nil, r.state, now), nil
@@ -291,28 +291,25 @@ func (s *Session) found(turns int, c *customer, state State, now time.Time) *cus
 }
 
 // home is where this visitor's record is, and its key if that is known; nil for
-// a visitor who has brought nothing.
-func (s *Session) home() (home, string, error) {
+// a visitor who has brought nothing, or an id that nobody can have signed in with.
+func (s *Session) home() (home, string) {
 	f, b := s.front, s.browser
 	if f.opts.Customers == nil {
-		return nil, "", nil
+		return nil, ""
 	}
 	if b.opts.Carrier != nil {
 		raw := s.load()
 		if raw == nil {
-			return nil, "", nil
+			return nil, ""
 		}
-		return carried{f.opts.Customers, f.opts.Key, raw}, "", nil
+		return f.carried(raw), ""
 	}
 	id := b.currentID()
-	if id == "" {
-		return nil, "", nil
-	}
 	if len(id) < minSessionID {
-		return nil, "", errShortID
+		return nil, ""
 	}
 	key := f.customerKey(id)
-	return stored{f.opts.Customers, key}, key, nil
+	return stored{f.opts.Customers, key}, key
 }
 
 // evict is Storefront.Evict for this session.
@@ -339,24 +336,25 @@ func (s *Session) evict(ctx context.Context, rejected *Token) error {
 
 // load returns the record that the browser carries, read once.
 func (s *Session) load() []byte {
-	b := s.browser
 	s.mu.Lock()
-	raw := s.carried
+	raw, loaded := s.carried, s.loaded
 	s.mu.Unlock()
-	if raw != nil {
+	if loaded {
 		return raw
 	}
-	raw, err := b.opts.Carrier.Load(b.request, s.front.opts.Key)
+	r := s.browser.request
+	raw, err := s.browser.opts.Carrier.Load(r, s.front.opts.Key)
 	if err != nil {
-		s.front.opts.Observer(b.request.Context(), SessionRefused{Storefront: s.front.opts.Name, Err: err})
-		return nil
+		raw = nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.carried == nil {
-		s.carried = bytes.Clone(raw)
+	first := !s.loaded
+	s.loaded, s.carries, s.carried = true, raw != nil || err != nil, raw
+	s.mu.Unlock()
+	if err != nil && first {
+		s.front.opts.Observer(r.Context(), SessionRefused{Storefront: s.front.opts.Name, Err: err})
 	}
-	return s.carried
+	return raw
 }
 
 // String names the storefront. What the visitor is does not show.
