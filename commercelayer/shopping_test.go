@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/commercelayer"
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/sealed"
 )
 
 // Nobody waits for a token, and none is asked for in vain.
@@ -64,8 +66,13 @@ func TestReturningCustomer(t *testing.T) {
 }
 
 // While tokens are taken away under the shoppers' feet, none of 50 calls at a time
-// fails, and each token is replaced once.
+// fails, and each token is replaced once, wherever customers are kept.
 func TestUnderTheShoppersFeet(t *testing.T) {
+	keys, err := sealed.NewKeys(sealed.GenerateKey())
+	if err != nil {
+		t.Fatal(err)
+	}
+	homes := map[string]bearer.Carrier{"storage": nil, "sealed cookie": sealed.NewCookie(keys, nil), "js-auth's cookie": commercelayer.NewJSAuthCookie(nil)}
 	tests := []struct {
 		name             string
 		does             func(*commercelayertest.Server, bearer.Token)
@@ -78,33 +85,35 @@ func TestUnderTheShoppersFeet(t *testing.T) {
 		}, 1, 1},
 		{"after four hours", func(*commercelayertest.Server, bearer.Token) { pass(3 * time.Hour) }, 1, 1},
 	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s := local(t, nil)
-				c := newSalesChannel(t, optionsFor(s))
-				shop := openChannel(t, c)
-				ada, visitor := shop.shopper(), shop.shopper()
-				ada.login(t, c)
-				visitor.is(t, c, guest, bearer.StateGuest)
-				pass(time.Hour)
-				for round := range 2 { // the second shows that the rotation is intact
-					s.ResetCounts()
-					tt.does(s, ada.tokens(t, c))
-					var all sync.WaitGroup
-					for range 50 {
-						all.Go(func() { ada.is(t, c, commercelayertest.CustomerID, bearer.StateCustomer) })
-						all.Go(func() { visitor.is(t, c, guest, bearer.StateGuest) })
-					}
-					all.Wait()
-					synctest.Wait()
-					if got := s.Counts(); got.RefreshToken != tt.refreshes || got.ClientCredentials != tt.guest || got.RefreshReused != 0 {
-						t.Errorf("round %d: %d refreshes and %d tokens for guests, want %d and %d", round, got.RefreshToken, got.ClientCredentials, tt.refreshes, tt.guest)
-					}
+	for home, carrier := range homes {
+		for _, tt := range tests {
+			t.Run(tt.name+", "+home, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := local(t, nil)
+					c := newSalesChannel(t, optionsFor(s))
+					shop := open(t, c.Middleware(&bearer.MiddlewareOptions{Carrier: carrier}))
+					ada, visitor := shop.shopper(), shop.shopper()
+					ada.login(t, c)
+					visitor.is(t, c, guest, bearer.StateGuest)
 					pass(time.Hour)
-				}
+					for round := range 2 { // the second shows that the rotation is intact
+						s.ResetCounts()
+						tt.does(s, ada.tokens(t, c))
+						var all sync.WaitGroup
+						for range 25 {
+							all.Go(func() { ada.is(t, c, commercelayertest.CustomerID, bearer.StateCustomer) })
+							all.Go(func() { visitor.is(t, c, guest, bearer.StateGuest) })
+						}
+						all.Wait()
+						synctest.Wait()
+						if got := s.Counts(); got.RefreshToken != tt.refreshes || got.ClientCredentials != tt.guest || got.RefreshReused != 0 {
+							t.Errorf("round %d: %d refreshes and %d tokens for guests, want %d and %d", round, got.RefreshToken, got.ClientCredentials, tt.refreshes, tt.guest)
+						}
+						pass(time.Hour)
+					}
+				})
 			})
-		})
+		}
 	}
 }
 
