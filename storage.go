@@ -11,7 +11,7 @@ import (
 // [github.com/bearerkit/bearer/storagetest] tests whether one keeps to what
 // follows.
 //
-// It must be safe for concurrent use. Keys are texts of at most 1 KiB, which may
+// It must be safe for concurrent use. Keys are texts of 1 byte to 1 KiB, which may
 // hold any character (a scope has spaces and colons); values are at most 64 KiB
 // of any bytes. Neither may be changed on the way, nor may a value share memory
 // with the caller's once a method has returned. A method must return when its
@@ -20,8 +20,9 @@ import (
 // Errors must not quote keys or values. Any error but [ErrNotFound] means that
 // the storage cannot be reached, or is broken, for the time being.
 type Storage interface {
-	// Get returns the value under key. The error is ErrNotFound, perhaps wrapped,
-	// if there is none, or if its time has passed.
+	// Get returns the value under key, which is not nil even if it is empty. The
+	// error is ErrNotFound, perhaps wrapped, if there is none, or if its time has
+	// passed.
 	Get(ctx context.Context, key string) ([]byte, error)
 
 	// Set puts value, which may be empty but is not nil, under key, in place of
@@ -89,10 +90,10 @@ type Watcher interface {
 
 	// Watch calls changed for each change that is made after it has told of its
 	// beginning, in the order of the changes of each key, and not concurrently,
-	// until ctx ends or the feed breaks off; it always returns an error. Its first
-	// call, and one at least every second, is the heartbeat, a Change without a
-	// Key: up to that moment nothing has been missed. A value that ends by its ttl
-	// need not be told of.
+	// until ctx ends or the feed breaks off; it always returns an error. By then the
+	// change is made: whoever reads sees it. The first call, and one at least every
+	// second, is the heartbeat, a Change without a Key: up to that moment nothing
+	// has been missed. A value that ends by its ttl need not be told of.
 	Watch(ctx context.Context, changed func(Change)) error
 }
 
