@@ -1,0 +1,14 @@
+package memstore
+
+// Size is what all values take together.
+func (s *Store) Size() int { return int(s.entries.WeightedSize()) }
+
+// Locks is how many locks are kept, also some whose lease has passed.
+func (s *Store) Locks() int {
+	s.locks.mu.Lock()
+	defer s.locks.mu.Unlock()
+	return len(s.locks.held)
+}
+
+// Watched reports whether anybody watches.
+func (s *Store) Watched() bool { return s.feed.watchers.Load() != nil }
