@@ -202,7 +202,8 @@ func (b *browser) begin(w http.ResponseWriter) {
 		}
 	}
 	h := w.Header()
-	if sent || private && h.Get("Cache-Control") == "" {
+	own := b.inbound != nil && b.inbound.used.Load() // its header says so (RFC 9111 §3.5), to caches that listen
+	if sent || (private || own) && h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "private, no-store")
 	}
 	if sent || private {

@@ -19,11 +19,13 @@ type Verifier interface {
 // is: nothing here can refresh it.
 type inbound struct {
 	authorization *Authorization
+	used          atomic.Bool
 	rejected      atomic.Bool
 }
 
 func (in *inbound) token() (*Token, error) {
 	t := in.authorization.Token
+	in.used.Store(true)
 	if in.rejected.Load() || !t.Expiry.IsZero() && !time.Now().Before(t.Expiry) {
 		return nil, ErrCustomerExpired
 	}
@@ -52,6 +54,14 @@ func (in *inbound) state() State {
 	return StateCustomer
 }
 
+// challenge is what to answer those whom in does not make a customer; in may be nil.
+func (in *inbound) challenge() string {
+	if in != nil && in.state() == StateExpired {
+		return `Bearer error="invalid_token"`
+	}
+	return "Bearer"
+}
+
 func (in *inbound) evict(rejected *Token) error {
 	if in.authorization.Token.AccessToken == rejected.AccessToken {
 		in.rejected.Store(true)
@@ -72,7 +82,8 @@ func bearerToken(h http.Header) (token string, ok bool) {
 		return "", false // of another scheme, and not ours to judge
 	}
 	token = strings.Trim(token, " ")
-	if len(values) > 1 || strings.ContainsFunc(strings.TrimRight(token, "="), func(c rune) bool { return !isToken68(c) }) { // RFC 6750 §2.1
+	chars := strings.TrimRight(token, "=")
+	if len(values) > 1 || chars == "" || strings.ContainsFunc(chars, func(c rune) bool { return !isToken68(c) }) { // RFC 6750 §2.1
 		return "", true
 	}
 	return token, true

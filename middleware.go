@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -26,7 +27,8 @@ type MiddlewareOptions struct {
 
 	// SessionID returns the id of the application's own session, empty if it has
 	// none, in place of our cookie. An id has at least 16 bytes that cannot be
-	// guessed. The application must give the visitor a new one before
+	// guessed: whoever has a shorter one is a guest, and cannot sign in. The
+	// application must give the visitor a new one before
 	// Session.SetCustomer, which refuses the old one: somebody else may have planted
 	// it (session fixation). It must be quick; it is called for each request.
 	SessionID func(*http.Request) string
@@ -93,8 +95,11 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	if o.Carrier != nil && o.SessionID != nil {
 		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")
 	}
-	if (&http.Cookie{Name: sh.cookie.name, Value: "x"}).Valid() != nil {
-		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q is no cookie's name", o.Cookie))
+	switch name := strings.ToLower(o.Cookie); {
+	case (&http.Cookie{Name: sh.cookie.name, Value: "x"}).Valid() != nil:
+		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q is no cookie's name: use letters, digits and hyphens", o.Cookie))
+	case strings.HasPrefix(name, "__host-") || strings.HasPrefix(name, "__secure-"):
+		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q has a prefix of its own: leave it out, __Host- is added", o.Cookie))
 	}
 	return sh
 }

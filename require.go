@@ -11,7 +11,8 @@ import (
 type RequireOptions struct {
 	// Denied answers those who are no customers, by sending them to a sign-in page
 	// for example; Session.State tells guests from customers who have expired.
-	// Default: 401 Unauthorized in plain text.
+	// Default: 401 Unauthorized in plain text, with a challenge if the Middleware
+	// has a Verifier (RFC 6750 §3).
 	Denied http.Handler
 
 	// Failed answers when nobody can tell for the time being, or when the customer's
@@ -42,6 +43,9 @@ func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 			case errors.Is(err, ErrNoCustomer) && o.Denied != nil:
 				o.Denied.ServeHTTP(w, r)
 			case errors.Is(err, ErrNoCustomer):
+				if s.browser.opts.Verifier != nil {
+					w.Header().Set("WWW-Authenticate", s.browser.inbound.challenge())
+				}
 				http.Error(w, "sign in first", http.StatusUnauthorized)
 			case o.Failed != nil:
 				o.Failed.ServeHTTP(w, r)
