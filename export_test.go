@@ -27,3 +27,11 @@ func NewResponse(w http.ResponseWriter, begin func(http.ResponseWriter)) (rw htt
 type beginFunc func(http.ResponseWriter)
 
 func (f beginFunc) begin(w http.ResponseWriter) { f(w) }
+
+// Remembered counts the customers that f knows, and those it holds on to.
+func Remembered(f *Storefront) (live, pinned int) {
+	f.live.Range(func(any, any) bool { live++; return true })
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return live, len(f.pinned)
+}
