@@ -1,6 +1,9 @@
 package bearer
 
-import "net/http"
+import (
+	"net/http"
+	"time"
+)
 
 // ParseChallenges returns the schemes and parameters for the fuzz target.
 func ParseChallenges(values []string) (schemes []string, params []map[string]string) {
@@ -34,4 +37,16 @@ func Remembered(f *Storefront) (live, pinned int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return live, len(f.pinned)
+}
+
+// NewRecord returns a customer's record as it is kept.
+func NewRecord(f *Storefront, t *Token, now time.Time) ([]byte, error) {
+	r, err := f.newRecord(new(*t), now)
+	return r.raw, err
+}
+
+// ReadRecord returns what a record says.
+func ReadRecord(f *Storefront, raw []byte) (t *Token, issued time.Time, scope string, s State, err error) {
+	r, err := f.readRecord(raw)
+	return r.token, r.issued, r.scope, r.state, err
 }

@@ -80,11 +80,13 @@ func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 		return record{}, &safeError{"the customer's record cannot be encoded: " + describe(err), err}
 	}
 	r.raw = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	switch {
-	case len(r.raw) > maxRecord:
+	if len(r.raw) > maxRecord {
 		return record{}, errTooLarge
-	case !utf8.ValidString(t.AccessToken + t.RefreshToken + t.TokenType + r.scope):
-		return record{}, errNotText // and was changed in becoming JSON
+	}
+	for _, text := range [...]string{t.AccessToken, t.RefreshToken, t.TokenType, r.scope} {
+		if !utf8.ValidString(text) {
+			return record{}, errNotText // and was changed in becoming JSON
+		}
 	}
 	return r, nil
 }
