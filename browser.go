@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -178,12 +179,18 @@ func (b *browser) begin(w http.ResponseWriter) {
 	b.mu.Lock()
 	b.begun = true
 	setID, id, day, maxAge := b.setID, b.id, b.day, b.maxAge
-	others := b.others
+	others := slices.Clip(b.others)
 	b.mu.Unlock()
 
-	sent := setID
-	private := b.first.isPrivate()
-	switch life := b.first.rememberFor(); {
+	sent, private, life := setID, false, time.Duration(0)
+	for _, s := range append(others, b.first) {
+		private = private || s.isPrivate()
+		life = max(life, s.rememberFor())
+		if b.opts.Carrier != nil {
+			sent = s.save(w) || sent
+		}
+	}
+	switch {
 	case setID && id == "":
 		b.cookie.remove(w)
 	case setID:
@@ -191,15 +198,6 @@ func (b *browser) begin(w http.ResponseWriter) {
 	case id != "" && life > 0 && day != today(): // it ends later now
 		b.cookie.write(w, id, life)
 		sent = true
-	}
-	if b.opts.Carrier != nil {
-		sent = b.first.save(w) || sent
-	}
-	for _, s := range others {
-		private = private || s.isPrivate()
-		if b.opts.Carrier != nil {
-			sent = s.save(w) || sent
-		}
 	}
 	h := w.Header()
 	own := b.inbound != nil && b.inbound.used.Load() // its header says so (RFC 9111 §3.5), to caches that listen

@@ -226,7 +226,7 @@ func FuzzSessionCookie(f *testing.F) {
 	for _, seed := range []string{id + ".20000", id, "", "." + id, id + ".-1", "\"" + id + ".1\"", id + ".1; __Host-session=" + id + ".1"} {
 		f.Add(seed)
 	}
-	s := &shop{ServeMux: http.NewServeMux(), idp: &idp{}, shelf: newShelf()}
+	s := emptyShop()
 	s.front = s.storefront("shop", nil)
 	h := bearer.Middleware(s.front, nil)(http.HandlerFunc(s.token))
 	f.Fuzz(func(t *testing.T, value string) {

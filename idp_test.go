@@ -167,17 +167,20 @@ type shop struct {
 	front  *bearer.Storefront
 	shelf  *shelf
 	events events
+	outer  func(http.Handler) http.Handler // round Middleware; nil: nothing
 	server *http.Transport
 }
 
 // newShop serves a shop. Both may be nil.
 func newShop(t *testing.T, storefront *bearer.StorefrontOptions, middleware *bearer.MiddlewareOptions) *shop {
 	t.Helper()
-	s := &shop{ServeMux: http.NewServeMux(), idp: &idp{}, shelf: newShelf()}
+	s := emptyShop()
 	s.front = s.storefront("shop", storefront)
 	s.open(t, middleware)
 	return s
 }
+
+func emptyShop() *shop { return &shop{ServeMux: http.NewServeMux(), idp: &idp{}, shelf: newShelf()} }
 
 // storefront makes one that shares what the site has.
 func (s *shop) storefront(name string, opts *bearer.StorefrontOptions) *bearer.Storefront {
@@ -198,7 +201,11 @@ func (s *shop) storefront(name string, opts *bearer.StorefrontOptions) *bearer.S
 
 // open begins to serve.
 func (s *shop) open(t *testing.T, opts *bearer.MiddlewareOptions) {
-	s.server = inMemory(t, bearer.Middleware(s.front, opts)(s))
+	h := bearer.Middleware(s.front, opts)(s)
+	if s.outer != nil {
+		h = s.outer(h)
+	}
+	s.server = inMemory(t, h)
 	s.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "plain") })
 	s.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) { s.token(w, r) })
 	s.HandleFunc("/state", func(w http.ResponseWriter, r *http.Request) {

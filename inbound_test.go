@@ -251,7 +251,7 @@ func FuzzInbound(f *testing.F) {
 	for _, seed := range []string{"Bearer dee.1", "Bearer", "bearer  x", "Basic dee.1", "Bearer a b", "Bearer =", "", "Bearer \tdee.1"} {
 		f.Add(seed)
 	}
-	s := &shop{idp: &idp{}, shelf: newShelf()}
+	s := emptyShop()
 	s.front = s.storefront("shop", nil)
 	seen := ""
 	h := bearer.Middleware(s.front, &bearer.MiddlewareOptions{Verifier: verifierFunc(func(token string) (*bearer.Authorization, error) {

@@ -1,9 +1,15 @@
 package bearer_test
 
 import (
+	"context"
+	"fmt"
 	"io"
 	"net/http"
+	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/bearerkit/bearer"
 )
@@ -12,7 +18,7 @@ import (
 // picks. /both answers with the tokens of the first two.
 func newMarkets(t *testing.T, opts *bearer.MiddlewareOptions, names ...string) *shop {
 	t.Helper()
-	s := &shop{ServeMux: http.NewServeMux(), idp: &idp{}, shelf: newShelf()}
+	s := emptyShop()
 	fronts := map[string]*bearer.Storefront{}
 	var o bearer.MiddlewareOptions
 	if opts != nil {
@@ -42,4 +48,215 @@ func newMarkets(t *testing.T, opts *bearer.MiddlewareOptions, names ...string) *
 		}
 	})
 	return s
+}
+
+func TestMarkets(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us", "de")
+		b := m.tab(t)
+		b.want("/token?market=us", "guest-us")
+		b.get("/login/ann?market=it")
+		b.want("/both", "access-ann-1 guest-us")
+		b.want("/token?market=de", "guest-de")
+		old := b.old()
+
+		b.get("/login/bob?market=us").oneCookie(t)
+		for range 2 {
+			b.want("/both", "access-ann-1 access-bob-2")
+			b.want("/both?market=us", "access-ann-1 access-bob-2")
+			b.want("/state?market=de", "guest")
+			pass(time.Minute)
+		}
+		old.want("/both", "guest-it guest-us") // the id has changed for all
+		if got := b.cookies(); strings.Count(got, "=") != 1 {
+			t.Errorf("the browser has %q, want one cookie for all markets", got)
+		}
+
+		pass(2 * time.Hour)
+		b.want("/both?market=de", "access-ann-3 access-bob-4")
+		old = b.old()
+		b.want("/logout?market=de", "").oneCookie(t)
+		b.want("/both", "guest-it guest-us")
+		old.want("/both", "guest-it guest-us")
+		m.idp.wantRevoked(t, "refresh-ann-3", "access-ann-3", "refresh-bob-4", "access-bob-4")
+		m.idp.wantRefreshes(t, 2)
+		if got := len(eventsOf[bearer.SignedOut](&m.events)); got != 2 {
+			t.Errorf("%d SignedOut events, want one for each market", got)
+		}
+	})
+}
+
+// Each of three signs in after the others, and loses nobody.
+func TestMarketsThree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us", "de")
+		b := m.tab(t)
+		for i, name := range []string{"it", "us", "de", "us"} {
+			b.get(fmt.Sprintf("/login/c%d?market=%s", i, name))
+		}
+		b.want("/token?market=it", "access-c0-1")
+		b.want("/token?market=us", "access-c3-4")
+		b.want("/token?market=de", "access-c2-3")
+		m.idp.wantRevoked(t, "refresh-c1-2", "access-c1-2")
+	})
+}
+
+// The cookie lives as long as the one that is remembered longest.
+func TestMarketsCookie(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us")
+		b := m.tab(t)
+		if c := b.get("/login/ann?market=it").oneCookie(t); c.MaxAge != 14*24*3600 {
+			t.Errorf("Set-Cookie = %q, want it for two weeks", c.Raw)
+		}
+		if c := b.get("/login/bob?market=us&for=session").oneCookie(t); c.MaxAge != 14*24*3600 {
+			t.Errorf("Set-Cookie = %q, want it for two weeks, which the other customer is remembered for", c.Raw)
+		}
+		pass(25 * time.Hour)
+		b.want("/both?market=us", "access-ann-3 guest-us").oneCookie(t)
+	})
+}
+
+// What Pick returns must be one of ours.
+func TestMarketsPick(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		stranger := newShop(t, nil, nil).front
+		s := emptyShop()
+		s.front = s.storefront("it", nil)
+		us := s.storefront("us", nil)
+		s.open(t, &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{us}, Pick: func(r *http.Request) *bearer.Storefront {
+			switch r.URL.Query().Get("market") {
+			case "us":
+				return us
+			case "strange":
+				return stranger
+			}
+			return nil
+		}})
+		b := s.tab(t)
+		b.want("/token?market=us", "guest-us")
+		b.want("/token?market=strange", "guest-it")
+		b.want("/token", "guest-it")
+	})
+}
+
+// A session is good for its own storefront alone.
+func TestMarketsOtherSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us")
+		stranger := newShop(t, nil, nil).front
+		m.HandleFunc("/other", func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			sess, _ := bearer.FromContext(ctx)
+			for _, f := range []bearer.ContextTokenSource{stranger, stranger.CustomerOnly()} {
+				if tok, err := f.TokenContext(ctx); err == nil || !strings.Contains(err.Error(), "Session.For") {
+					t.Errorf("TokenContext of another storefront = %v, %v, want an error that says what to do", tok, err)
+				}
+			}
+			if err := stranger.Evict(ctx, &bearer.Token{AccessToken: "guest-shop"}); err == nil {
+				t.Error("Evict of another storefront = nil, want an error")
+			}
+			if other, err := sess.For(stranger); err == nil || !strings.Contains(err.Error(), "MiddlewareOptions.Storefronts") {
+				t.Errorf("For(stranger) = %v, %v, want an error that says what to do", other, err)
+			}
+			if _, err := sess.For(nil); err == nil {
+				t.Error("For(nil) = nil, want an error")
+			}
+			if same, err := sess.For(sess.Storefront()); same != sess || err != nil {
+				t.Errorf("For(its own) = %v, %v, want the session itself", same, err)
+			}
+			tok, err := stranger.GuestOnly().TokenContext(ctx)
+			fmt.Fprint(w, tok.AccessToken, err)
+		})
+		b := m.tab(t)
+		b.get("/login/ann?market=it")
+		b.want("/other", "guest-shop<nil>")
+		b.want("/token", "access-ann-1")
+	})
+}
+
+// A refresh in another market that is under way while the customer signs in here is
+// not lost.
+func TestMarketsMoveDuringRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us")
+		b := m.tab(t)
+		b.get("/login/ann?market=it")
+		pass(2 * time.Hour)
+		m.idp.onRefresh(func(context.Context, *bearer.Token) error { pass(5 * time.Second); return nil })
+		var wg sync.WaitGroup
+		old := b.old()
+		wg.Go(func() {
+			// Whose id has changed meanwhile gets the customer's token, or is told.
+			if r := old.get("/token?market=it"); r.body != "access-ann-3" && r.body != "expired" {
+				t.Errorf("the request under way was answered %q, want the customer's token or its end", r.body)
+			}
+		})
+		pass(time.Second)
+		b.want("/login/bob?market=us", "access-bob-2")
+		wg.Wait()
+		b.want("/both", "access-ann-3 access-bob-2")
+		m.idp.wantRefreshes(t, 1)
+		old.want("/both", "guest-it guest-us")
+		m.idp.wantRevoked(t)
+	})
+}
+
+// A storage that fails in the middle loses one market's customer at most, never
+// the one who signs in.
+func TestMarketsStorageFailsInMidMove(t *testing.T) {
+	for _, op := range []string{"get", "swap"} {
+		for nth := 1; nth <= 3; nth++ {
+			t.Run(fmt.Sprint(op, nth), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					m := newMarkets(t, nil, "it", "us")
+					b := m.tab(t)
+					b.get("/login/ann?market=it")
+					n := 0
+					m.shelf.faults(func(_ context.Context, did, key string) error {
+						if did == op && strings.HasPrefix(key, "customer-it") {
+							if n++; n == nth {
+								return errDown
+							}
+						}
+						return nil
+					}, nil)
+					b.want("/login/bob?market=us", "access-bob-2")
+					m.shelf.faults(nil, nil)
+					b.want("/token?market=us", "access-bob-2")
+					if r := b.get("/token?market=it"); r.body != "access-ann-1" && r.body != "guest-it" {
+						t.Errorf("the other market answers %q, want its customer or a guest", r.body)
+					}
+					failed := len(eventsOf[bearer.StorageFailed](&m.events)) > 0
+					if n >= nth != failed {
+						t.Errorf("the storage failed: %v, told: %v", n >= nth, failed)
+					}
+					b.want("/logout", "")
+					b.want("/both", "guest-it guest-us")
+				})
+			})
+		}
+	}
+}
+
+// A market's long request does not go on as a guest when another one's login has
+// changed the id.
+func TestMarketsLongRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us")
+		m.HandleFunc("/long", func(w http.ResponseWriter, r *http.Request) {
+			m.token(&recorded{header: http.Header{}}, r)
+			pass(5 * time.Second)
+			m.token(w, r)
+		})
+		b := m.tab(t)
+		b.get("/login/ann?market=it")
+		var wg sync.WaitGroup
+		old := b.old()
+		wg.Go(func() { old.want("/long?market=it", "expired") })
+		pass(time.Second)
+		b.get("/login/bob?market=us")
+		wg.Wait()
+		b.want("/both", "access-ann-1 access-bob-2")
+	})
 }

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -61,8 +63,9 @@ type shop struct {
 // func(http.Handler) http.Handler. The options may be nil. It panics if they
 // cannot work.
 //
-// A request that needs no token costs no look at a cookie or at the storage. A
-// guest gets no cookie. An answer with a cookie of ours has Cache-Control:
+// A request that needs no token costs no look at a cookie or at the storage; with
+// a Carrier its cookie is opened, to see whether the token in it is about to
+// expire. A guest gets no cookie. An answer with a cookie of ours has Cache-Control:
 // private, no-store and Vary: Cookie; one that was made for a customer too, unless
 // the handler has set another Cache-Control.
 func Middleware(f *Storefront, opts *MiddlewareOptions) func(http.Handler) http.Handler {
@@ -104,13 +107,25 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	return sh
 }
 
-// visit is one request's context, response and session: made at once, since each
-// request pays for it.
+// visit is one request's context and response. Each request pays for it; the rest
+// is made when it is first asked for.
 type visit struct {
 	context.Context
 	response response
-	browser  browser
-	session  Session
+	shop     *shop
+	front    *Storefront
+	request  *http.Request
+	inbound  *inbound // nil if the request has brought no token of its own
+
+	mu    sync.Mutex // guards begun, and the making of made
+	begun bool       // the header is out
+	made  atomic.Pointer[visitor]
+}
+
+// visitor is what a visit has when anybody asks for the session.
+type visitor struct {
+	browser browser
+	session Session
 }
 
 type sessionKey struct{}
@@ -118,29 +133,51 @@ type sessionKey struct{}
 // Value finds the session.
 func (v *visit) Value(key any) any {
 	if key == (sessionKey{}) {
-		return &v.session
+		return &v.visitor().session
 	}
 	return v.Context.Value(key)
 }
 
+func (v *visit) visitor() *visitor {
+	if made := v.made.Load(); made != nil {
+		return made
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	made := v.made.Load()
+	if made == nil {
+		made = &visitor{}
+		made.browser = browser{shop: v.shop, request: v.request, inbound: v.inbound, first: &made.session, begun: v.begun}
+		made.session = Session{front: v.front, browser: &made.browser}
+		v.made.Store(made)
+	}
+	return made
+}
+
+// begin adds to the header what has become of the session, if anybody has asked
+// for it.
+func (v *visit) begin(w http.ResponseWriter) {
+	v.mu.Lock()
+	v.begun = true
+	v.mu.Unlock()
+	if made := v.made.Load(); made != nil {
+		made.browser.begin(w)
+	}
+}
+
 func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	v := &visit{Context: r.Context()}
-	v.browser.shop = sh
-	v.browser.request = r
-	v.browser.first = &v.session
-	v.session.browser = &v.browser
-	v.session.front = sh.pick(r)
+	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r}
 	if sh.opts.Verifier != nil {
-		in, ok := verify(w, r, sh.opts.Verifier)
-		if !ok {
+		var ok bool
+		if v.inbound, ok = verify(w, r, sh.opts.Verifier); !ok {
 			return
 		}
-		v.browser.inbound = in
 	}
-	v.response.ResponseWriter = w
-	v.response.owner = &v.browser
+	v.response = response{ResponseWriter: w, owner: v}
 	defer v.response.finish()
-	v.browser.start(v)
+	if sh.opts.SessionID != nil || sh.opts.Carrier != nil {
+		v.visitor().browser.start(v)
+	}
 	next.ServeHTTP(v.response.writer(), r.WithContext(v))
 }
 
