@@ -186,17 +186,16 @@ func (s *SalesChannel) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	if err != nil {
 		return err
 	}
-	if t == nil {
-		t = new(bearer.Token)
+	if t != nil {
+		claims, err := DecodeUnverified(t.AccessToken)
+		if err != nil {
+			return err
+		}
+		if claims.Application.ClientID != s.credentials.id { // it could neither be refreshed nor revoked
+			return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
+		}
 	}
-	claims, err := DecodeUnverified(t.AccessToken)
-	if err != nil {
-		return err
-	}
-	if claims.Application.ClientID != s.credentials.id { // it could neither be refreshed nor revoked
-		return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
-	}
-	return session.SetCustomer(ctx, restored(t))
+	return session.SetCustomer(ctx, t)
 }
 
 // LogoutCustomer signs the visitor out whose session is in ctx, and revokes the

@@ -1,8 +1,13 @@
 package commercelayer_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"io"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +247,89 @@ func TestCustomersTokenStaysAtHome(t *testing.T) {
 		})
 		if got := elsewhere.last(t).Header.Get("Authorization"); got != "" {
 			t.Errorf("another host got %q", got)
+		}
+	})
+}
+
+// A secret is for assertions alone: guests, refreshes and logouts need none, and
+// would be another kind of client's with it.
+func TestWhereTheSecretGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, nil)
+		o := optionsFor(s)
+		o.ClientSecret = commercelayertest.SalesChannelSecret
+		own := o.Base
+		var with, without []string
+		o.Base = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if r.Body == nil {
+				return own.RoundTrip(r)
+			}
+			body, err := io.ReadAll(r.Body)
+			r.Body.Close()
+			if err != nil {
+				return nil, err
+			}
+			var sent struct {
+				Grant  string `json:"grant_type"`
+				Secret string `json:"client_secret"`
+			}
+			if err := json.Unmarshal(body, &sent); err != nil {
+				return nil, err
+			}
+			what := path.Base(r.URL.Path) + " " + sent.Grant
+			if sent.Secret != "" {
+				with = append(with, what)
+			} else {
+				without = append(without, what)
+			}
+			r = r.Clone(r.Context())
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return own.RoundTrip(r)
+		})
+		c := newSalesChannel(t, o)
+		b := openChannel(t, c).shopper()
+		b.is(t, c, guest, bearer.StateGuest)
+		b.do(t, func(ctx context.Context) {
+			if err := c.LoginWithAssertion(ctx, mustAssertion(t, commercelayertest.CustomerID)); err != nil {
+				t.Error(err)
+			}
+		})
+		pass(5 * time.Hour)
+		b.do(t, func(ctx context.Context) { ask(ctx, c.Client(), "customers") })
+		b.logout(t, c)
+		if got, want := with, []string{"token urn:ietf:params:oauth:grant-type:jwt-bearer"}; !slices.Equal(got, want) {
+			t.Errorf("the secret went with %q, want %q", got, want)
+		}
+		if got, want := without, []string{"token client_credentials", "token refresh_token", "revoke ", "revoke "}; !slices.Equal(got, want) {
+			t.Errorf("no secret went with %q, want %q", got, want)
+		}
+	})
+}
+
+func TestShopEvents(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, nil)
+		o := optionsFor(s)
+		var out *syncBuffer
+		o.Logger, out = logs()
+		var events []string
+		o.Observer = func(_ context.Context, e bearer.Event) { events = append(events, e.Message()) }
+		c := newSalesChannel(t, o)
+		b := openChannel(t, c).shopper()
+		b.is(t, c, guest, bearer.StateGuest)
+		b.login(t, c)
+		pass(time.Hour)
+		s.Revoke(b.tokens(t, c).AccessToken)
+		b.is(t, c, commercelayertest.CustomerID, bearer.StateCustomer)
+		b.logout(t, c)
+		want := []string{"token requested", "customer signed in", "token evicted", "token requested", "request replayed with a new token", "customer signed out"}
+		if !slices.Equal(events, want) {
+			t.Errorf("events: %q, want %q", events, want)
+		}
+		for _, message := range want {
+			if !strings.Contains(out.String(), message) {
+				t.Errorf("%q is not in the log:\n%s", message, out)
+			}
 		}
 	})
 }

@@ -23,7 +23,7 @@ type tokenRequests struct {
 	seen chan sentRequest
 }
 
-type sentRequest struct{ grant, ip, secret string }
+type sentRequest struct{ grant, ip, backendAuth string }
 
 func (n *tokenRequests) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Path == "/oauth/token" || r.URL.Path == "/oauth/revoke" {
@@ -97,6 +97,7 @@ func TestVisitorsAddress(t *testing.T) {
 				o.Base, o.BackendAuth = n, "s3cr3t"
 				o.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
 				c := newSalesChannel(t, o)
+				o.TrustedProxies[0] = netip.MustParsePrefix("192.0.2.0/24") // too late
 				b := openChannel(t, c).shopper()
 				b.header["X-Peer"], b.header["X-Forwarded-For"] = []string{tt.peer}, tt.forwarded
 
