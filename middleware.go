@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -164,6 +165,12 @@ func (v *visit) begin(w http.ResponseWriter) {
 		made.browser.begin(w)
 	}
 }
+
+// String shows the contexts within, and nothing of the session.
+func (v *visit) String() string { return fmt.Sprint(v.Context) + ".WithSession" }
+
+// Format prints what String returns, whatever the verb: contexts get printed.
+func (v *visit) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
 func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r}
