@@ -12,3 +12,9 @@ func (s *Store) Locks() int {
 
 // Watched reports whether anybody watches.
 func (s *Store) Watched() bool { return s.feed.watchers.Load() != nil }
+
+// Dropper returns a function that drops the value which is under key now.
+func (s *Store) Dropper(key string) func() {
+	found, _ := s.entries.GetEntryQuietly(key)
+	return func() { s.drop(key, found.Value) }
+}

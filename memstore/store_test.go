@@ -57,6 +57,22 @@ func TestExpiredIsDroppedWhenRead(t *testing.T) {
 	})
 }
 
+// Whoever has found a value expired, or old, does not take its successor away.
+func TestDroppingSparesWhatIsNew(t *testing.T) {
+	s := memstore.New(nil)
+	set(t, s, "key", []byte("value"), 0)
+	drop := s.Dropper("key")
+	set(t, s, "key", []byte("value"), 0)
+	drop()
+	if !has(t, s, "key") {
+		t.Error("the new value is gone")
+	}
+	s.Dropper("key")()
+	if has(t, s, "key") {
+		t.Error("the value that was meant is there")
+	}
+}
+
 func TestValueTooLargeForAll(t *testing.T) {
 	const most = 1 << 20
 	s := memstore.New(&memstore.Options{MaxBytes: most})
