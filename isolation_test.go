@@ -37,7 +37,9 @@ func TestIsolation(t *testing.T) {
 		}, nil)
 		var wg sync.WaitGroup
 		for i := range 200 {
-			wg.Go(func() { live(one.visitor(fmt.Sprint("visitor ", i)), shops, i%2 == 0, rand.New(rand.NewPCG(1, uint64(i)))) })
+			wg.Go(func() {
+				live(one.visitor(fmt.Sprint("visitor ", i)), shops, i%2 == 0, rand.New(rand.NewPCG(1, uint64(i))))
+			})
 		}
 		wg.Wait()
 		synctest.Wait()
@@ -64,6 +66,8 @@ func TestIsolation(t *testing.T) {
 
 // live is what one visitor does, who is a customer or only looks on.
 func live(v *visitor, shops []*site, customer bool, r *rand.Rand) {
+	var tabs sync.WaitGroup
+	defer tabs.Wait()
 	for range 10 {
 		pass(time.Duration(r.IntN(600)) * time.Second)
 		v = v.at(shops[r.IntN(len(shops))])
@@ -73,10 +77,10 @@ func live(v *visitor, shops []*site, customer bool, r *rand.Rand) {
 		}
 		switch do {
 		case 0, 1, 2: // signs in, with other tabs at work
-			v.others(r.IntN(3))
+			v.others(&tabs, r.IntN(3))
 			v.setCustomer(v.p.signIn(v.name))
 		case 3:
-			v.others(r.IntN(3))
+			v.others(&tabs, r.IntN(3))
 			v.signOut()
 		case 4: // its token is revoked
 			v.in(func(ctx context.Context, session *bearer.Session) {
@@ -101,7 +105,7 @@ func live(v *visitor, shops []*site, customer bool, r *rand.Rand) {
 				}
 			})
 		default:
-			v.others(r.IntN(4))
+			v.others(&tabs, r.IntN(4))
 		}
 		owner, err := v.whoami()
 		switch {
@@ -114,15 +118,15 @@ func live(v *visitor, shops []*site, customer bool, r *rand.Rand) {
 }
 
 // others are pages that the visitor has open beside.
-func (v *visitor) others(n int) {
+func (v *visitor) others(tabs *sync.WaitGroup, n int) {
 	for range n {
-		go func() {
+		tabs.Go(func() {
 			v.in(func(ctx context.Context, _ *bearer.Session) {
 				for range 3 {
 					v.call(ctx, v.name)
 					pass(time.Second)
 				}
 			})
-		}()
+		})
 	}
 }
