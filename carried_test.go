@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"strings"
 	"sync"
@@ -40,6 +41,12 @@ func TestCarried(t *testing.T) {
 		r.wantNoCookie(t)
 		r.wantCache(t, private, "Cookie")
 		b.want("/state", "customer")
+		s.HandleFunc("/origin", func(w http.ResponseWriter, r *http.Request) {
+			sess, _ := bearer.FromContext(r.Context())
+			a, err := sess.Authorization(r.Context())
+			fmt.Fprint(w, a, err)
+		})
+		b.want("/origin", `bearer.Authorization(Customer "ann", from cookie) <nil>`)
 
 		thief := b.old()
 		r = b.want("/logout", "")
@@ -76,6 +83,19 @@ func TestCarriedWithoutRefreshToken(t *testing.T) {
 		b.want("/token", "guest-shop")
 		old.want("/token", "guest-shop")
 		s.idp.wantRefreshes(t, 0)
+	})
+}
+
+// One logout is not another one's, where nothing but access tokens tells them apart.
+func TestCarriedWithoutRefreshTokenApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, nil, carrying())
+		ann, bob := s.tab(t), s.tab(t)
+		ann.get("/login/ann?for=session")
+		bob.get("/login/bob?for=session")
+		ann.get("/logout")
+		ann.want("/token", "guest-shop")
+		bob.want("/token", "access-bob-2")
 	})
 }
 
@@ -695,6 +715,42 @@ func TestCarriedMarkets(t *testing.T) {
 		b.want("/both?market=it", "guest-it guest-us")
 		if got := b.cookies(); got != "" {
 			t.Errorf("after the logout the browser has %q", got)
+		}
+	})
+}
+
+// The customers of two processes, whose records are in their cookies: whoever the
+// API sees a request for, it is the visitor or a guest.
+func TestCarriedIsolation(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, results := newProvider(), newShelf()
+		p.took = 50 * time.Millisecond
+		shops := []*site{p.site(t, results, nil, carrying()), p.site(t, results, nil, carrying())}
+		var wg sync.WaitGroup
+		for i := range 100 {
+			wg.Go(func() {
+				live(shops[0].visitor(fmt.Sprint("visitor ", i)), shops, i%2 == 0, rand.New(rand.NewPCG(2, uint64(i))))
+			})
+		}
+		wg.Wait()
+		pass(time.Minute) // for what is still going on beside
+		synctest.Wait()
+		asCustomer := 0
+		for visitor, owners := range p.seen {
+			for owner, n := range owners {
+				switch owner {
+				case visitor:
+					asCustomer += n
+				case "guest":
+				default:
+					t.Errorf("%d requests of %s were made as %s", n, visitor, owner)
+				}
+			}
+		}
+		_, refreshes, refused := p.counts()
+		t.Logf("%d requests as customers; %d refreshes, %d refused", asCustomer, refreshes, refused)
+		if asCustomer < 400 || refreshes < 25 || refused < 50 {
+			t.Error("too little has happened for this to say anything")
 		}
 	})
 }
