@@ -30,18 +30,7 @@ type stored struct {
 	key     string
 }
 
-func (h stored) load(ctx context.Context) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	raw, err := h.storage.Get(ctx, h.key)
-	if errors.Is(err, ErrNotFound) {
-		return nil, nil
-	}
-	if err == nil && raw == nil {
-		raw = []byte{}
-	}
-	return raw, err
-}
+func (h stored) load(ctx context.Context) ([]byte, error) { return load(ctx, h.storage, h.key) }
 
 func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
@@ -52,3 +41,23 @@ func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (
 func (h stored) brought() []byte    { return nil }
 func (h stored) lock(record) string { return h.key }
 func (h stored) origin() Origin     { return OriginStorage }
+
+// load reads a value; nil is none.
+func load(ctx context.Context, storage Storage, key string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	raw, err := storage.Get(ctx, key)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	if err == nil && raw == nil {
+		raw = []byte{}
+	}
+	return raw, err
+}
+
+func set(ctx context.Context, storage Storage, key string, value []byte, ttl time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	return storage.Set(ctx, key, value, ttl)
+}

@@ -47,20 +47,41 @@ type recordJSON struct {
 
 var (
 	errRecord   = &safeError{"it is not a JSON object with an accessToken", nil}
-	errTooLarge = &safeError{"the customer's token is larger than a storage has to take (64 KiB)", nil}
-	errNotText  = &safeError{"the customer's token is not UTF-8", nil}
+	errTooLarge = &safeError{"the token is larger than a storage has to take (64 KiB)", nil}
+	errNotText  = &safeError{"the token is not UTF-8", nil}
 )
 
 // newRecord makes the record of a customer's token, which has just been issued and
 // nobody else has yet.
 func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
-	r := record{state: StateCustomer, token: t, issued: now, scope: f.opts.Scope}
+	owner, err := f.ownerOf(t)
+	if err != nil {
+		return record{}, err
+	}
+	r, err := encodeRecord(t, f.opts.Scope, now)
+	r.owner = owner
+	return r, err
+}
+
+// readRecord is the inverse of newRecord. A token without an owner is no
+// customer's; what is no record is an error and counts as none.
+func (f *Storefront) readRecord(raw []byte) (record, error) {
+	r, err := decodeRecord(raw)
+	if err != nil || r.state != StateCustomer {
+		return r, err
+	}
+	if r.owner, err = f.ownerOf(r.token); err != nil {
+		return record{raw: raw}, err
+	}
+	return r, nil
+}
+
+// encodeRecord makes the record of a token, which has just been issued and nobody
+// else has yet. The scope is for one whose answer did not tell it.
+func encodeRecord(t *Token, scope string, now time.Time) (record, error) {
+	r := record{state: StateCustomer, token: t, issued: now, scope: scope}
 	if scope, _ := t.Extra("scope").(string); scope != "" {
 		r.scope = scope
-	}
-	var err error
-	if r.owner, err = f.ownerOf(t); err != nil {
-		return record{}, err
 	}
 	form := recordJSON{AccessToken: t.AccessToken, Scope: r.scope, RefreshToken: t.RefreshToken}
 	switch _, exp := unverified.Times(t.AccessToken); {
@@ -77,7 +98,7 @@ func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(form); err != nil {
-		return record{}, &safeError{"the customer's record cannot be encoded: " + describe(err), err}
+		return record{}, &safeError{"the token's record cannot be encoded: " + describe(err), err}
 	}
 	r.raw = bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(r.raw) > maxRecord {
@@ -91,9 +112,8 @@ func (f *Storefront) newRecord(t *Token, now time.Time) (record, error) {
 	return r, nil
 }
 
-// readRecord is the inverse of newRecord. A token without an owner is no
-// customer's; what is no record is an error and counts as none.
-func (f *Storefront) readRecord(raw []byte) (record, error) {
+// decodeRecord is the inverse of encodeRecord; what is no record is an error.
+func decodeRecord(raw []byte) (record, error) {
 	text := bytes.TrimSpace(raw)
 	switch {
 	case len(text) == 0 && raw == nil:
@@ -124,10 +144,6 @@ func (f *Storefront) readRecord(raw []byte) (record, error) {
 		}
 	default:
 		t.Expiry = time.Unix(1, 0) // nobody knows: it counts as expired
-	}
-	var err error
-	if r.owner, err = f.ownerOf(t); err != nil {
-		return record{raw: raw}, err
 	}
 	return r, nil
 }

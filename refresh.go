@@ -35,6 +35,16 @@ type SourceOptions struct {
 	// One that is under way when Forget is called may end after it.
 	OnChange func(ctx context.Context, t *Token) error
 
+	// Storage keeps the token under Key, for other processes and for later runs: it
+	// is read before a token is requested, and written before a new one is handed
+	// out. Processes that share one that is a [Locker] make one request for all. If
+	// it fails they go on without. If nil, the token is kept in memory only.
+	Storage Storage
+
+	// Key must name all that makes the token what it is, the client and the scope, and
+	// no secret. Storage needs it.
+	Key string
+
 	// RefreshAhead is how long before its expiry a token begins to age, and is
 	// refreshed while it serves. Each token takes between 5/7 of it and all of
 	// it, and at most a quarter of its life. Default 5 minutes; negative means
@@ -85,7 +95,8 @@ type Source struct {
 	base   time.Time            // where the monotonic clock's readings count from
 	cur    atomic.Pointer[held] // nil while there is no token to hand out
 	flight flight
-	saving chan struct{} // holds a value while OnChange runs
+	saving chan struct{} // holds a value while a token is saved
+	shared *shared       // nil without a Storage
 
 	mu         sync.Mutex // guards what follows, and changes of cur to another token
 	round      uint64     // the number of the latest request
@@ -112,6 +123,7 @@ func NewSource(fetch TokenFunc, opts *SourceOptions) *Source {
 		panic("bearer: NewSource needs a TokenFunc, such as the method clientcredentials.Config.Token")
 	}
 	s := &Source{fetch: fetch, opts: opts.withDefaults(), base: time.Now(), saving: make(chan struct{}, 1)}
+	s.shared = newShared(&s.opts)
 	if t := s.opts.Initial; t != nil {
 		s.opts.Initial, s.last = nil, new(*t)
 		if h := newHeld(s.last, time.Now(), s.opts.RefreshAhead); h != nil && t.AccessToken != "" {

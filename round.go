@@ -38,6 +38,11 @@ func (s *Source) request(ctx context.Context, seen *held) (*Token, error) {
 	// does so when nobody waits any more, that is saved and kept.
 	obtained := make(chan struct{})
 	done := contain(ctx, func(ctx context.Context) (*Token, error) {
+		r, end, err := s.turn(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		defer func() { end(err) }()
 		t, err := s.obtain(ctx, r)
 		if err != nil {
 			return nil, err
@@ -86,7 +91,7 @@ func (s *Source) obtain(ctx context.Context, r round) (*Token, error) {
 		t, err := s.opts.Refresh(ctx, r.old)
 		switch {
 		case isInvalidGrant(err):
-			if !s.giveUp(r) {
+			if s.shared.overtaken(ctx, r) || !s.giveUp(r) {
 				return nil, errDetached
 			}
 		case err != nil:
@@ -142,7 +147,7 @@ func (s *Source) settle(ctx context.Context, r round, t *Token) (*Token, error) 
 	}
 	s.mu.Unlock()
 	unsaved := false
-	if s.opts.OnChange != nil && !s.holds(t) {
+	if (s.opts.OnChange != nil || s.shared != nil) && !s.holds(t) {
 		err := s.save(ctx, r, t)
 		if err == errDetached {
 			return nil, err

@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -26,7 +27,7 @@ func (s *Source) save(ctx context.Context, r round, t *Token) error {
 		if s.late(r) {
 			return errDetached
 		}
-		return s.opts.OnChange(ctx, t)
+		return s.write(ctx, t)
 	})
 }
 
@@ -43,7 +44,7 @@ func (s *Source) saveAgain(ctx context.Context, t *Token) {
 		if h := s.cur.Load(); h == nil || h.token != t || !h.unsaved {
 			return nil
 		}
-		if err := s.opts.OnChange(ctx, t); err != nil {
+		if err := s.write(ctx, t); err != nil {
 			return err
 		}
 		for {
@@ -67,6 +68,18 @@ func (s *Source) saved(ctx context.Context, write func(context.Context) error) e
 	}
 	if err != nil && err != errDetached {
 		s.opts.Observer(ctx, SaveFailed{Source: s.opts.Name, Err: err})
+	}
+	return err
+}
+
+// write has the token kept wherever it is to be.
+func (s *Source) write(ctx context.Context, t *Token) error {
+	var err error
+	if s.shared != nil {
+		err = s.shared.write(ctx, t, time.Now())
+	}
+	if s.opts.OnChange != nil {
+		err = errors.Join(err, s.opts.OnChange(ctx, t))
 	}
 	return err
 }

@@ -78,11 +78,12 @@ func (e SessionRefused) Message() string { return "customer's record refused" }
 // LogValue implements [slog.LogValuer].
 func (e SessionRefused) LogValue() slog.Value { return storefrontFailure(e.Storefront, e.Err) }
 
-// StorageFailed is an [Event], told at most every ten seconds: the storage of
-// customers cannot be used. Those who are known in memory are served from there.
+// StorageFailed is an [Event], told at most every ten seconds: the storage of a
+// [Source], or of a [Storefront]'s customers, cannot be used. What is known in
+// memory is served from there.
 type StorageFailed struct {
-	Storefront string
-	Err        error `json:"-"` // LogValue describes it
+	Name string // the Source's or Storefront's
+	Err  error  `json:"-"` // LogValue describes it
 }
 
 // Level is Warn.
@@ -92,10 +93,12 @@ func (e StorageFailed) Level() slog.Level { return slog.LevelWarn }
 func (e StorageFailed) Format(f fmt.State, _ rune) { format(f, e) }
 
 // Message implements [Event].
-func (e StorageFailed) Message() string { return "storage of customers failed" }
+func (e StorageFailed) Message() string { return "storage of tokens failed" }
 
 // LogValue implements [slog.LogValuer].
-func (e StorageFailed) LogValue() slog.Value { return storefrontFailure(e.Storefront, e.Err) }
+func (e StorageFailed) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("name", e.Name), slog.String("error", describe(e.Err)))
+}
 
 // RevocationFailed is an [Event]: tokens of a customer who has gone may still be
 // good. Session.Logout returns the error instead.

@@ -20,7 +20,7 @@ func TestSessionEventsInLogs(t *testing.T) {
 		{bearer.SignedOut{Storefront: "shop"}, `level=INFO msg="customer signed out" e.storefront=shop`},
 		{bearer.CustomerExpired{Storefront: "shop", Owner: owner}, `level=INFO msg="customer's session ended" e.storefront=shop e.owner_id=ann`},
 		{bearer.SessionRefused{Storefront: "shop", Err: errDown}, `level=WARN msg="customer's record refused" e.storefront=shop e.error="` + bearer.Describe(errDown) + `"`},
-		{bearer.StorageFailed{Storefront: "shop", Err: errDown}, `level=WARN msg="storage of customers failed" e.storefront=shop e.error="` + bearer.Describe(errDown) + `"`},
+		{bearer.StorageFailed{Name: "shop", Err: errDown}, `level=WARN msg="storage of tokens failed" e.name=shop e.error="` + bearer.Describe(errDown) + `"`},
 		{bearer.RevocationFailed{Storefront: "shop", Err: errDown}, `level=WARN msg="tokens not revoked" e.storefront=shop e.error="` + bearer.Describe(errDown) + `"`},
 	}
 	for _, tt := range tests {

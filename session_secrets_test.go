@@ -105,7 +105,7 @@ func TestNoSecretOfACustomerGetsOut(t *testing.T) {
 				}
 			}
 		}
-		for _, want := range []string{"shop", "ada", "signed in", "record refused", "not saved", "tokens could be revoked", "storage of customers failed", "session ended"} {
+		for _, want := range []string{"shop", "ada", "signed in", "record refused", "not saved", "tokens could be revoked", "storage of tokens failed", "session ended"} {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("nothing was said of %q", want)
 			}

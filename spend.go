@@ -71,42 +71,61 @@ func (c *customer) spendContained(ctx context.Context, seen record) (s spending,
 // spend refreshes the record, unless another writer has replaced it since seen.
 func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
 	f := c.front
+	var rec record
+	look := func(ctx context.Context) (bool, error) {
+		var err error
+		if rec, err = c.current(ctx); err != nil {
+			return false, err
+		}
+		return rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw), nil
+	}
 	for range 4 {
-		rec, err := c.current(ctx)
+		l, found, err := takeTurn(ctx, f.opts.Customers, c.home.lock(seen), f.owner, look, func() string {
+			if f.opts.Refresh == nil {
+				return ""
+			}
+			return rec.token.RefreshToken
+		})
+		if found {
+			return spending{record: rec, by: c}, nil
+		}
 		if err != nil {
+			if ctx.Err() != nil {
+				return spending{}, err
+			}
 			f.down(ctx, err)
 			rec, _, _ = c.latest()
 		}
-		if rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw) {
-			return spending{record: rec, by: c}, nil
-		}
-		if rec.token.RefreshToken == "" || f.opts.Refresh == nil {
-			if _, serving := c.source.due(); serving {
-				return spending{record: rec, by: c, requested: true}, nil // there will be no other one
-			}
-			if c.expire(ctx) {
-				return spending{record: expired, by: c}, nil
-			}
-			continue
-		}
-		start := time.Now()
-		t, err := f.opts.Refresh(ctx, rec.token)
-		switch {
-		case isInvalidGrant(err):
-			if !c.replaced(ctx, rec) && c.expire(ctx) {
-				return spending{record: expired, by: c}, nil
-			}
-			continue
-		case err != nil:
-			return spending{}, err
-		case t == nil || t.AccessToken == "":
-			return spending{}, errEmptyToken
-		}
-		if s, ok := c.keep(context.WithoutCancel(ctx), rec, received(t, start)); ok {
-			return s, nil
+		if s, done, err := c.spendAlone(ctx, l, rec); done || err != nil {
+			return s, err
 		}
 	}
 	return spending{}, errTooLate
+}
+
+// spendAlone is spend in this process's turn, l, which it ends. It is not done if
+// another writer was quicker.
+func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spending, done bool, err error) {
+	f := c.front
+	defer func() { l.end(ctx, err) }()
+	if rec.token.RefreshToken == "" || f.opts.Refresh == nil {
+		if _, serving := c.source.due(); serving {
+			return spending{record: rec, by: c, requested: true}, true, nil // there will be no other one
+		}
+		return spending{record: expired, by: c}, c.expire(ctx), nil
+	}
+	start := time.Now()
+	t, err := f.opts.Refresh(ctx, rec.token)
+	switch {
+	case isInvalidGrant(err):
+		return spending{record: expired, by: c}, !c.replaced(ctx, rec) && c.expire(ctx), nil
+	case err != nil:
+		return spending{}, true, err
+	case t == nil || t.AccessToken == "":
+		return spending{}, true, errEmptyToken
+	}
+	s, done = c.keep(context.WithoutCancel(ctx), rec, received(t, start))
+	return s, done, nil
 }
 
 // current is the record as it is now: the home's, or the one that the home has

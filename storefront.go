@@ -2,6 +2,7 @@ package bearer
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
@@ -29,6 +30,10 @@ type StorefrontOptions struct {
 	// different ones, unless their tokens are interchangeable. Default: "customer-"
 	// and Name.
 	Key string
+
+	// Guests keeps the guests' token under GuestKey, as SourceOptions.Storage does.
+	Guests   Storage
+	GuestKey string
 
 	// Scope is noted in a customer's record if the token's Extra has no scope.
 	Scope string
@@ -94,12 +99,14 @@ type Storefront struct {
 	guest *Source
 
 	live   sync.Map           // string → weak.Pointer[customer]: those that somebody uses
+	owner  string             // this process among those that share Customers
 	spends singleflight.Group // one refresh per customer, also if two hold its record
 
-	mu       sync.Mutex              // guards what follows
-	pinned   map[*customer]time.Time // those that must be remembered until then, used or not
-	sweepAt  time.Time               // when some of them may be let go
-	toldDown time.Time               // when it was last told that the storage fails
+	complaint complaint // about Customers
+
+	mu      sync.Mutex              // guards what follows
+	pinned  map[*customer]time.Time // those that must be remembered until then, used or not
+	sweepAt time.Time               // when some of them may be let go
 }
 
 // sweepInterval is how long a customer may be remembered in vain.
@@ -116,11 +123,13 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 	if guest == nil {
 		panic("bearer: NewStorefront needs a TokenFunc for its guests, such as the method clientcredentials.Config.Token")
 	}
-	f := &Storefront{opts: opts.withDefaults(), pinned: map[*customer]time.Time{}}
+	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), pinned: map[*customer]time.Time{}}
 	f.guest = NewSource(guest, &SourceOptions{
 		Name:         f.opts.Name + " guest",
 		RefreshAhead: f.opts.RefreshAhead,
 		FetchTimeout: f.opts.FetchTimeout,
+		Storage:      f.opts.Guests,
+		Key:          f.opts.GuestKey,
 		Observer:     f.opts.Observer,
 	})
 	return f
@@ -285,17 +294,10 @@ func (f *Storefront) takeBack(ctx context.Context, tokens ...*Token) {
 	}
 }
 
-// down tells that the storage fails, at most every ten seconds.
+// down tells that the storage fails.
 func (f *Storefront) down(ctx context.Context, err error) {
-	now := time.Now()
-	f.mu.Lock()
-	told := now.Sub(f.toldDown) < 10*time.Second
-	if !told {
-		f.toldDown = now
-	}
-	f.mu.Unlock()
-	if !told {
-		f.opts.Observer(ctx, StorageFailed{Storefront: f.opts.Name, Err: err})
+	if f.complaint.due() {
+		f.opts.Observer(ctx, StorageFailed{Name: f.opts.Name, Err: err})
 	}
 }
 

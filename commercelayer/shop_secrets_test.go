@@ -67,7 +67,7 @@ func TestAShopTellsNoSecret(t *testing.T) {
 				}
 				synctest.Wait()
 				out := all.out.String()
-				for _, want := range []string{"commercelayer.SalesChannel{", "cl_customer-", "customer signed in", "storage of customers failed"} {
+				for _, want := range []string{"commercelayer.SalesChannel{", "cl_customer-", "customer signed in", "storage of tokens failed"} {
 					if !strings.Contains(out, want) {
 						t.Fatalf("%q was not collected: %s", want, out)
 					}
