@@ -72,12 +72,13 @@ func (s *Session) refreshFirst(ctx context.Context) {
 	if !due {
 		return
 	}
+	patient := ctx
 	if serving {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, carriedWait)
+		patient, cancel = context.WithTimeout(ctx, carriedWait)
 		defer cancel()
 	}
-	if _, slow := c.source.renew(ctx).(*waitError); slow && serving {
+	if _, left := c.source.renew(patient).(*waitError); left && ctx.Err() == nil {
 		// What one request has waited for in vain the next ones need not.
 		c.source.putOff()
 		s.front.pin(c, time.Now().Add(c.source.opts.FetchTimeout))

@@ -492,6 +492,18 @@ func TestCarriedEndpointHangs(t *testing.T) {
 		synctest.Wait()
 		b.want("/token", "access-ann-2").oneCookie(t)
 		s.idp.wantRefreshes(t, 1)
+
+		// A visitor who leaves has not waited in vain for others.
+		pass(57 * time.Minute)
+		s.idp.onRefresh(func(context.Context, *bearer.Token) error { pass(time.Second); return nil })
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		req, _ := http.NewRequestWithContext(ctx, "GET", "https://shop.test/plain", nil)
+		req.Header.Set("Cookie", b.cookies())
+		if _, err := s.server.RoundTrip(req); err == nil {
+			t.Error("the visitor who leaves got an answer")
+		}
+		b.want("/token", "access-ann-3").oneCookie(t)
 	})
 }
 
@@ -561,6 +573,7 @@ func TestCarriedRefreshAfterLogout(t *testing.T) {
 		wg.Wait()
 		old.want("/token", "guest-shop")
 		b.want("/token", "guest-shop")
+		synctest.Wait()
 		s.idp.wantRevoked(t, "refresh-ann-1", "access-ann-1", "refresh-ann-2", "access-ann-2")
 	})
 }

@@ -31,9 +31,10 @@ type MiddlewareOptions struct {
 	// SessionID returns the id of the application's own session, empty if it has
 	// none, in place of our cookie. An id has at least 16 bytes that cannot be
 	// guessed: whoever has a shorter one is a guest, and cannot sign in. The
-	// application must give the visitor a new one before
-	// Session.SetCustomer, which refuses the old one: somebody else may have planted
-	// it (session fixation). It must be quick; it is called for each request.
+	// application must give the visitor a new one before Session.SetCustomer, which
+	// refuses the old one: somebody else may have planted it (session fixation). At
+	// any other time a new id loses the customer. The function must be quick, since
+	// it is called for each request, and safe for concurrent use.
 	SessionID func(*http.Request) string
 
 	// Verifier admits requests with a bearer token of their own, which then decides

@@ -122,6 +122,10 @@ func TestSessionIDFixation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := withLibrary(t)
 		b := s.tab(t)
+		if r := b.get("/login/ann", "Cookie", "app="+longID("x")); r.status != http.StatusConflict || s.stored() != "map[]" {
+			t.Errorf("a login with the id of before was answered %d %q, and the storage has %s", r.status, r.body, s.stored())
+		}
+		s.idp.n = 0
 		b.get("/renewed/ann?id=" + longID("a"))
 		if r := b.get("/login/bob"); r.status != http.StatusConflict || !strings.Contains(r.body, "give the visitor a new one") {
 			t.Errorf("a login with the id of before was answered %d %q", r.status, r.body)
