@@ -26,6 +26,7 @@ if ! command -v go >/dev/null 2>&1; then
 fi
 need gcc "gcc libc6-dev" "the race detector needs a C compiler"
 command -v google-chrome >/dev/null 2>&1 || need chromium chromium "the example shop is tested in a browser"
+need redis-server redis-server "package redisstore is tested with a Redis of its own"
 
 # "work" is every module of go.work.
 CGO_ENABLED=1 exec go test -race "$@" work
