@@ -170,7 +170,8 @@ func (c *customer) expire(ctx context.Context) bool {
 }
 
 // keep writes what a refresh of rec has brought, a token of our own, to the home,
-// before anybody gets it. If it is not ok the home holds something else.
+// before anybody gets it. If it is not ok the home holds something else. Those who
+// wait for a token do not wait until one that they will not get is revoked.
 func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, ok bool) {
 	f, now := c.front, time.Now()
 	if t.RefreshToken == "" {
@@ -184,7 +185,7 @@ func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, 
 		// What was spent is spent; what came must not be used.
 		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: err})
 		ok = c.expire(ctx)
-		f.takeBack(ctx, t)
+		go f.takeBack(ctx, t)
 		return spending{record: expired, by: c}, ok
 	}
 	kept, ok, err := c.write(ctx, rec, next)
@@ -194,7 +195,7 @@ func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, 
 	if !ok && err == nil {
 		other, err := c.current(ctx)
 		if err != nil || other.state != StateCustomer {
-			f.takeBack(ctx, t) // signed out meanwhile: nobody knows these tokens but us
+			go f.takeBack(ctx, t) // signed out meanwhile: nobody knows these tokens but us
 		}
 		return spending{record: other, by: c}, true
 	}
@@ -206,7 +207,7 @@ func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, 
 	switch {
 	case ended && end == StateGuest: // signed out, and the home could not be told
 		c.home.swap(ctx, next.raw, signedOut.raw, tombstoneLife)
-		f.takeBack(ctx, t)
+		go f.takeBack(ctx, t)
 		return spending{record: signedOut, by: c}, true
 	case err != nil:
 		f.pin(c, now)
