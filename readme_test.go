@@ -9,7 +9,7 @@ import (
 
 var (
 	readmeBlock = regexp.MustCompile("(?m)^(?:<!-- (.+) -->\n)?```go\n((?s:.*?))^```$")
-	exampleBody = regexp.MustCompile(`(?ms)^func (\w+)\([^)]*\) \{\n(.*?)^\}$`)
+	exampleBody = regexp.MustCompile(`(?ms)^func (\w+)\([^)]*\)[^{\n]* \{\n(.*?)^\}$`)
 )
 
 // Each piece of Go in the README says where it comes from, and is that: a whole
