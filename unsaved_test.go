@@ -1,0 +1,247 @@
+package bearer_test
+
+import (
+	"context"
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bearerkit/bearer"
+)
+
+// A rotated token that cannot be written is served, kept, though nobody uses it,
+// and written again at each use, at most once a second.
+func TestRotatedTokenCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		v.signIn("ada")
+		pass(2 * time.Hour)
+		s.shelf.failing(errDown, "swap")
+		before := s.shelf.count("swap")
+		v.wantWho("ada")
+		wantEvents[bearer.SaveFailed](t, s.events, 1)
+		for range 10 { // within the first second
+			v.wantWho("ada")
+			synctest.Wait()
+		}
+		if got := s.shelf.count("swap") - before; got != 1 {
+			t.Errorf("%d writes in the first second, want 1", got)
+		}
+		for range 30 {
+			pass(100 * time.Millisecond)
+			collect()
+			v.wantWho("ada")
+			synctest.Wait()
+		}
+		if got := s.shelf.count("swap") - before; got != 4 {
+			t.Errorf("%d writes in 3 s, want 4", got)
+		}
+		wantEvents[bearer.SaveFailed](t, s.events, 4)
+
+		s.shelf.failing(nil)
+		pass(time.Second)
+		v.wantWho("ada")
+		synctest.Wait()
+		if _, text, _ := s.shelf.only(); !contains(text, `"s3cr3t-refresh-2"`) {
+			t.Errorf("the storage has %s, want the rotated token", text)
+		}
+		writes := s.shelf.count("swap")
+		pass(2 * time.Minute)
+		collect()
+		v.wantWho("ada")
+		if s.shelf.count("swap") != writes {
+			t.Error("the record was written again, though the storage has it")
+		}
+		pass(2 * time.Hour)
+		v.wantWho("ada")
+		s.p.wantRefreshes(t, 2)
+	})
+}
+
+// Rotated again before it could be written, it is the last one that is written.
+func TestRotatedTwiceBeforeItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		v.signIn("ada")
+		s.shelf.failing(errDown, "swap")
+		for range 3 {
+			pass(2 * time.Hour)
+			v.wantWho("ada")
+			collect()
+		}
+		s.shelf.failing(nil)
+		pass(time.Minute)
+		v.wantWho("ada")
+		synctest.Wait()
+		if _, text, _ := s.shelf.only(); !contains(text, `"s3cr3t-refresh-4"`) {
+			t.Errorf("the storage has %s, want the last token", text)
+		}
+		s.p.wantRefreshes(t, 3)
+	})
+}
+
+// After an error nobody knows whether the write was done. If it was, nothing is
+// lost.
+func TestWriteSeemsToFail(t *testing.T) {
+	for _, next := range []string{"a read", "a refresh", "a write again", "a refresh and a write again"} {
+		t.Run(next, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil)
+				v := s.visitor("ada")
+				v.signIn("ada")
+				pass(2 * time.Hour)
+				s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
+					if op == "swap" {
+						s.shelf.faults(nil, nil)
+						return errDown
+					}
+					return nil
+				})
+				v.in(func(ctx context.Context, _ *bearer.Session) {
+					if _, err := s.front.TokenContext(ctx); err != nil {
+						t.Error(err)
+					}
+					switch next {
+					case "a read":
+						pass(time.Second)
+					case "a refresh":
+						s.shelf.failing(errDown, "get")
+						pass(2 * time.Hour)
+						s.shelf.faults(func(_ context.Context, op, _ string) error {
+							if op == "get" && s.shelf.count("get")%2 == 0 { // not the one before the refresh
+								return errDown
+							}
+							return nil
+						}, nil)
+					case "a write again":
+						pass(time.Second)
+						s.front.TokenContext(ctx)
+					case "a refresh and a write again":
+						pass(2 * time.Hour)
+					}
+					if owner, err := s.call(ctx, "ada"); err != nil || owner != "ada" {
+						t.Errorf("acts as %q, %v, want ada", owner, err)
+					}
+				})
+				synctest.Wait()
+				s.shelf.failing(nil)
+				v.wantWho("ada")
+				pass(2 * time.Hour)
+				v.wantWho("ada")
+				if got := s.p.takenBack(); len(got) != 0 {
+					t.Errorf("revoked %q", got)
+				}
+				wantEvents[bearer.CustomerExpired](t, s.events, 0)
+			})
+		})
+	}
+}
+
+// A write that was put off lands in the midst of the next refresh.
+func TestWriteAgainDuringARefresh(t *testing.T) {
+	for _, late := range []time.Duration{time.Second, 3 * time.Second, 10 * time.Second} {
+		t.Run(fmt.Sprint(late), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil)
+				v := s.visitor("ada")
+				v.signIn("ada")
+				pass(2 * time.Hour)
+				s.shelf.failing(errDown, "swap")
+				v.wantWho("ada")
+				pass(2 * time.Hour)
+				s.p.took = 4 * time.Second
+				var slowed atomic.Bool
+				s.shelf.faults(func(_ context.Context, op, _ string) error {
+					if op == "swap" && slowed.CompareAndSwap(false, true) {
+						pass(late)
+					}
+					return nil
+				}, nil)
+				v.wantWho("ada")
+				pass(time.Minute)
+				s.p.took = 0
+				v.wantWho("ada")
+				pass(2 * time.Hour)
+				v.wantWho("ada")
+				s.p.wantRefreshes(t, 3)
+				wantEvents[bearer.CustomerExpired](t, s.events, 0)
+				if got := s.p.takenBack(); len(got) != 0 {
+					t.Errorf("revoked %q", got)
+				}
+			})
+		})
+	}
+}
+
+// That the write was done after all is no news, which would push a refresh under way
+// aside.
+func TestWriteSeemsToFailBeforeARefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		v.signIn("ada")
+		pass(2 * time.Hour)
+		s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
+			if op == "swap" {
+				s.shelf.faults(nil, nil)
+				return errDown
+			}
+			return nil
+		})
+		v.wantWho("ada")
+		pass(59 * time.Minute) // it is aging
+		s.p.took = 4 * time.Second
+		for range 10 {
+			v.wantWho("ada")
+			pass(time.Second)
+		}
+		s.p.wantRefreshes(t, 2)
+		pass(30 * time.Minute)
+		v.wantWho("ada")
+		s.p.wantRefreshes(t, 2)
+	})
+}
+
+// A customer signs out in another process while the rotated token could not be
+// written: it is revoked by the one that has it.
+func TestSignedOutBeforeItIsWritten(t *testing.T) {
+	for _, learns := range []string{"by a read", "by a write"} {
+		t.Run(learns, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, customers, one, two := twoProcesses(t)
+				v := one.visitor("ada")
+				v.signIn("ada")
+				pass(2 * time.Hour)
+				customers.failing(errDown, "swap")
+				v.in(func(ctx context.Context, _ *bearer.Session) {
+					if owner, err := one.call(ctx, "ada"); err != nil || owner != "ada" {
+						t.Errorf("acts as %q, %v, want ada", owner, err)
+					}
+					customers.failing(nil)
+					if err := v.at(two).signOut(); err != nil {
+						t.Error(err)
+					}
+					if learns == "by a write" {
+						customers.failing(errDown, "get")
+						pass(time.Second)
+						one.front.TokenContext(ctx)
+						synctest.Wait()
+						customers.failing(nil)
+					}
+					pass(time.Second)
+					if _, err := one.front.TokenContext(ctx); err != bearer.ErrCustomerExpired {
+						t.Errorf("TokenContext after the logout: %v, want ErrCustomerExpired", err)
+					}
+				})
+				synctest.Wait()
+				if got := fmt.Sprint(p.takenBack()); got != "[s3cr3t-refresh-1 s3cr3t-access-1 s3cr3t-refresh-2 s3cr3t-access-2]" {
+					t.Errorf("revoked %s, want all", got)
+				}
+			})
+		})
+	}
+}
