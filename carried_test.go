@@ -483,11 +483,12 @@ func TestCarriedEndpointHangs(t *testing.T) {
 		})
 		for _, want := range []time.Duration{2 * time.Second, 0, 0} {
 			start := time.Now()
-			b.want("/token", "access-ann-1").wantNoCookie(t)
+			b.want("/plain", "plain").wantNoCookie(t)
 			if took := time.Since(start); took != want {
 				t.Errorf("the request took %v, want %v", took, want)
 			}
 		}
+		b.want("/token", "access-ann-1").wantNoCookie(t)
 		close(hang)
 		synctest.Wait()
 		b.want("/token", "access-ann-2").oneCookie(t)
@@ -527,8 +528,15 @@ func TestCarriedSlowResponse(t *testing.T) {
 				if refreshed {
 					pass(2 * time.Hour)
 				}
+				s.HandleFunc("/asleep", func(w http.ResponseWriter, r *http.Request) {
+					_, err := s.front.TokenContext(r.Context())
+					pass(10 * time.Second)
+					fmt.Fprint(w, err)
+				})
 				var wg sync.WaitGroup
-				wg.Go(func() { b.want("/slow", "<nil> true guest <nil>").wantNoCookie(t) })
+				old := b.old()
+				wg.Go(func() { old.want("/slow", "<nil> true guest <nil>").wantNoCookie(t) })
+				wg.Go(func() { old.want("/asleep", "<nil>").wantNoCookie(t) })
 				pass(time.Second)
 				b.get("/logout")
 				b.want("/login/bob", fmt.Sprintf("access-bob-%d", s.idp.n+1))
@@ -652,6 +660,23 @@ func TestCarriedSetAgain(t *testing.T) {
 	})
 }
 
+// Tokens that have been spent elsewhere lead to what they were spent for.
+func TestCarriedSetSpent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, nil, carrying())
+		tok := s.idp.login("ann", true)
+		s.HandleFunc("/again", func(w http.ResponseWriter, r *http.Request) { s.login(w, r, tok) })
+		one, two := s.tab(t), s.tab(t)
+		one.get("/again")
+		pass(57 * time.Minute)
+		one.want("/token", "access-ann-2")
+		two.get("/again")
+		two.want("/token", "access-ann-2")
+		one.want("/token", "access-ann-2")
+		s.idp.wantRefreshes(t, 1)
+	})
+}
+
 // A login in place of another one ends that, and lasts longer than the request.
 func TestCarriedOtherCustomer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -740,7 +765,7 @@ func TestCarriedIsolation(t *testing.T) {
 		p.took = 50 * time.Millisecond
 		shops := []*site{p.site(t, results, nil, carrying()), p.site(t, results, nil, carrying())}
 		var wg sync.WaitGroup
-		for i := range 100 {
+		for i := range 60 {
 			wg.Go(func() {
 				live(shops[0].visitor(fmt.Sprint("visitor ", i)), shops, i%2 == 0, rand.New(rand.NewPCG(2, uint64(i))))
 			})
@@ -762,7 +787,7 @@ func TestCarriedIsolation(t *testing.T) {
 		}
 		_, refreshes, refused := p.counts()
 		t.Logf("%d requests as customers; %d refreshes, %d refused", asCustomer, refreshes, refused)
-		if asCustomer < 400 || refreshes < 25 || refused < 50 {
+		if asCustomer < 200 || refreshes < 15 || refused < 30 {
 			t.Error("too little has happened for this to say anything")
 		}
 	})

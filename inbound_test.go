@@ -17,7 +17,10 @@ import (
 )
 
 // checker is a Verifier.
-type checker struct{ calls atomic.Int64 }
+type checker struct {
+	calls  atomic.Int64
+	shared *bearer.Authorization
+}
 
 func (c *checker) Verify(_ context.Context, token string) (*bearer.Authorization, error) {
 	c.calls.Add(1)
@@ -25,6 +28,8 @@ func (c *checker) Verify(_ context.Context, token string) (*bearer.Authorization
 	switch who, _, _ := strings.Cut(token, "."); who {
 	case "guest":
 		return a, nil
+	case "shared":
+		return c.shared, nil
 	case "panic":
 		panic("in a Verifier")
 	case "nil":
@@ -186,6 +191,18 @@ func TestInboundCacheHeaders(t *testing.T) {
 	})
 }
 
+// What a Verifier returns may be what it has for others too.
+func TestInboundShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, c := verifying(t)
+		c.shared = &bearer.Authorization{Token: &bearer.Token{AccessToken: "shared.1"}, Owner: bearer.Owner{ID: "dee"}}
+		s.tab(t).want("/who", "shared.1 dee  header true false customer", "Authorization", "Bearer shared.1")
+		if c.shared.Origin != "" {
+			t.Errorf("the Verifier's Authorization has now the origin %q, want it untouched", c.shared.Origin)
+		}
+	})
+}
+
 // The token is for calls of the API, and none takes its place.
 func TestInboundCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -209,6 +226,9 @@ func TestInboundCalls(t *testing.T) {
 				}
 				resp.Body.Close()
 				fmt.Fprint(w, resp.StatusCode, " ")
+			}
+			if err := s.front.Evict(r.Context(), &bearer.Token{AccessToken: "another"}); err == nil {
+				t.Error("Evict = nil, want an error: there is no other token")
 			}
 			a, err := sess.Authorization(r.Context())
 			_, customerErr := sess.Customer(r.Context())

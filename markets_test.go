@@ -56,8 +56,9 @@ func TestMarkets(t *testing.T) {
 		b := m.tab(t)
 		b.want("/token?market=us", "guest-us")
 		b.get("/login/ann?market=it")
-		b.want("/both", "access-ann-1 guest-us")
-		b.want("/token?market=de", "guest-de")
+		b.want("/both", "access-ann-1 guest-us").wantCache(t, private, "Cookie")
+		b.want("/both?market=us", "access-ann-1 guest-us").wantCache(t, private, "Cookie")
+		b.want("/token?market=de", "guest-de").wantCache(t, "")
 		old := b.old()
 
 		b.get("/login/bob?market=us").oneCookie(t)
