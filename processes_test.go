@@ -184,3 +184,52 @@ func TestBrakeWithManyProcesses(t *testing.T) {
 		}
 	})
 }
+
+// What a slow look at the storage finds is older than what has come to pass
+// meanwhile.
+func TestSlowLookDuringARefresh(t *testing.T) {
+	for _, found := range []string{"the former record", "that it has expired"} {
+		t.Run(found, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil)
+				v := s.visitor("ada")
+				tok := v.signIn("ada")
+				key, text, _ := s.shelf.only()
+				pass(time.Second)
+				v.in(func(ctx context.Context, _ *bearer.Session) { // uses her all the while
+					if _, err := s.front.TokenContext(ctx); err != nil {
+						t.Error(err)
+					}
+					s.p.kill(tok.AccessToken)
+					s.p.took = 2 * time.Second
+					var wg sync.WaitGroup
+					wg.Go(func() { v.wantWho("ada") }) // refreshes
+					pass(time.Second)
+					if found == "that it has expired" { // by a process that comes too late
+						s.shelf.replace(key, "undefined")
+					}
+					s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
+						if op == "get" {
+							s.shelf.faults(nil, nil)
+							pass(5 * time.Second)
+						}
+						return nil
+					})
+					v.in(func(ctx context.Context, _ *bearer.Session) {
+						got, err := s.front.TokenContext(ctx)
+						if err != nil || got.AccessToken == tok.AccessToken {
+							t.Errorf("TokenContext: %v, %v, want the new token", got, err)
+						}
+					})
+					wg.Wait()
+				})
+				if _, now, _ := s.shelf.only(); now == text {
+					t.Error("the storage has not got the new token")
+				}
+				v.wantWho("ada")
+				s.p.wantRefreshes(t, 1)
+				wantEvents[bearer.CustomerExpired](t, s.events, 0)
+			})
+		})
+	}
+}

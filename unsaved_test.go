@@ -177,35 +177,6 @@ func TestWriteAgainDuringARefresh(t *testing.T) {
 	}
 }
 
-// That the write was done after all is no news, which would push a refresh under way
-// aside.
-func TestWriteSeemsToFailBeforeARefresh(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil)
-		v := s.visitor("ada")
-		v.signIn("ada")
-		pass(2 * time.Hour)
-		s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
-			if op == "swap" {
-				s.shelf.faults(nil, nil)
-				return errDown
-			}
-			return nil
-		})
-		v.wantWho("ada")
-		pass(59 * time.Minute) // it is aging
-		s.p.took = 4 * time.Second
-		for range 10 {
-			v.wantWho("ada")
-			pass(time.Second)
-		}
-		s.p.wantRefreshes(t, 2)
-		pass(30 * time.Minute)
-		v.wantWho("ada")
-		s.p.wantRefreshes(t, 2)
-	})
-}
-
 // A customer signs out in another process while the rotated token could not be
 // written: it is revoked by the one that has it.
 func TestSignedOutBeforeItIsWritten(t *testing.T) {
