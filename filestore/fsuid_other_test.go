@@ -1,0 +1,7 @@
+//go:build unix && !linux
+
+package filestore_test
+
+import "testing"
+
+func setFSUID(*testing.T, int) {}
