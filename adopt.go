@@ -19,8 +19,12 @@ func (s *Source) adopt(t *Token, issued time.Time) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	rejected := s.evicted && s.last != nil && s.last.AccessToken == t.AccessToken
+	if rejected {
+		h = nil // only what it is refreshed with is new
+	}
 	s.cur.Store(h)
-	s.last, s.refreshing, s.evicted = t, false, false
+	s.last, s.refreshing, s.evicted = t, false, rejected
 	s.failures, s.pause = 0, nil
 	s.floor = s.round
 	s.flight.detach()

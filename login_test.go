@@ -271,9 +271,12 @@ func TestRecordLife(t *testing.T) {
 		if err := v.setCustomer(tok); err != nil {
 			t.Error(err)
 		}
-		if _, _, ttl := s.shelf.only(); ttl != 40*time.Minute {
-			t.Errorf("the record lasts %v, want 40 minutes, as the token does", ttl)
+		if _, _, ttl := s.shelf.only(); ttl != 40*time.Minute+24*time.Hour {
+			t.Errorf("the record lasts %v, want 40 minutes, as the token does, and a day to tell of it", ttl)
 		}
+		pass(10 * time.Hour)
+		v.wantState(bearer.StateExpired)
+		v.wantState(bearer.StateGuest)
 	})
 }
 
@@ -311,4 +314,44 @@ func TestSignInIsCutOff(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A sign-in takes the record for another market along while that is being refreshed,
+// which goes wrong.
+func TestSignInWhileAnotherMarketsRefreshPanics(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, customers := newProvider(), newShelf()
+		other := bearer.NewStorefront(p.guest, &bearer.StorefrontOptions{
+			Name: "other", Customers: customers, Owner: p.owner,
+			Refresh: func(context.Context, *bearer.Token) (*bearer.Token, error) { pass(time.Second); panic("oh") },
+		})
+		s := p.site(t, customers, nil, &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{other}})
+		v := s.visitor("ada")
+		v.in(func(ctx context.Context, session *bearer.Session) {
+			there, err := session.For(other)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := there.SetCustomer(ctx, p.signIn("ada")); err != nil {
+				t.Error(err)
+			}
+			pass(2 * time.Hour)
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				if _, err := there.Customer(ctx); err == nil {
+					t.Error("a panic was no error")
+				}
+			}()
+			synctest.Wait()
+			if err := session.SetCustomer(ctx, p.signIn("ada")); err != nil {
+				t.Error(err)
+			}
+			<-done
+			if state, err := there.State(ctx); err != nil || state != bearer.StateCustomer {
+				t.Errorf("State at the other market is %v, %v, want customer", state, err)
+			}
+		})
+		v.wantWho("ada")
+	})
 }

@@ -3,6 +3,8 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -229,6 +231,52 @@ func TestSlowLookDuringARefresh(t *testing.T) {
 				v.wantWho("ada")
 				s.p.wantRefreshes(t, 1)
 				wantEvents[bearer.CustomerExpired](t, s.events, 0)
+			})
+		})
+	}
+}
+
+// Another writer has put a record in the place of ours that does not help: it is
+// what the next refresh begins from.
+func TestReplacedInVain(t *testing.T) {
+	tests := []struct {
+		with string
+		seen time.Duration // ago
+	}{{"the same access token", 0}, {"the same access token", time.Second}, {"an expired one", 0}, {"an expired one", time.Second}}
+	for _, tt := range tests {
+		t.Run(fmt.Sprint(tt.with, ", seen ", tt.seen, " ago"), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil)
+				v := s.visitor("ada")
+				s.p.life = 30 * time.Minute
+				over := s.p.signIn("ada")
+				s.p.life = time.Hour
+				tok, more := v.signIn("ada"), s.p.signIn("ada")
+				pass(40 * time.Minute)
+				key, text, _ := s.shelf.only()
+				if tt.with == "an expired one" {
+					text = strings.ReplaceAll(text, tok.AccessToken, over.AccessToken)
+					text = strings.ReplaceAll(text, "T01:00:00Z", "T00:30:00Z")
+				}
+				text = strings.ReplaceAll(text, tok.RefreshToken, more.RefreshToken)
+				v.in(func(ctx context.Context, _ *bearer.Session) {
+					old, err := s.front.TokenContext(ctx)
+					if err != nil {
+						t.Error(err)
+					}
+					s.p.kill(tok.AccessToken)
+					s.p.endFamilyOf(tok)
+					if err := s.front.Evict(ctx, old); err != nil {
+						t.Error(err)
+					}
+					s.shelf.replace(key, text)
+					pass(tt.seen)
+					if owner, err := s.call(ctx, "ada"); err != nil || owner != "ada" {
+						t.Errorf("acts as %q, %v, want ada", owner, err)
+					}
+				})
+				s.p.wantRefreshes(t, 1)
+				v.wantWho("ada")
 			})
 		})
 	}

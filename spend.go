@@ -39,13 +39,23 @@ func (c *customer) renew(ctx context.Context) (*Token, error) {
 			}
 			return nil, ErrCustomerExpired
 		case c.rejects(r.token, seen.token):
-			c.saw(ctx, r.raw, changes) // and go on from there
+			c.begin(r.record, changes)
 		default:
 			c.saw(ctx, r.raw, changes)
 			return nil, errDetached
 		}
 	}
 	return nil, errTooLate
+}
+
+// begin makes r what the next refresh begins from, unless something newer has come
+// to pass. It hands no token out, unlike saw.
+func (c *customer) begin(r record, changes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes && !c.ended {
+		c.take(r, r.raw)
+	}
 }
 
 // rejects reports whether t, which another writer has brought, is not what c
