@@ -175,13 +175,17 @@ func ownerUnknown(err error) error {
 	return &safeError{"nobody can tell whom the token speaks for: " + describe(err), err}
 }
 
+// afterlife is for how long customers are told that they have expired whose token
+// ran out, and who had nothing to get another one with.
+const afterlife = 24 * time.Hour
+
 // life is how long a storage is to keep the record: as long as it is good for a
-// token.
+// token, or for telling that it was.
 func (f *Storefront) life(r record, now time.Time) time.Duration {
 	if r.token.RefreshToken != "" || r.token.Expiry.IsZero() {
 		return f.opts.RefreshLife
 	}
-	return max(r.token.Expiry.Sub(now), time.Second)
+	return max(r.token.Expiry.Sub(now), 0) + afterlife
 }
 
 // read is readRecord with an event for what cannot be read.

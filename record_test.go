@@ -173,7 +173,7 @@ func TestExpiryFromTheToken(t *testing.T) {
 		if err := v.setCustomer(&bearer.Token{AccessToken: token}); err == nil {
 			t.Error("a token that has expired signs in")
 		}
-		v.wantState(bearer.StateGuest)
+		v.wantState(bearer.StateExpired)
 	})
 }
 

@@ -141,7 +141,7 @@ func TestWhatIsKept(t *testing.T) {
 		})
 		next := b.key()
 		expect("at another's login",
-			written{next, `{"accessToken":"` + b.tokens(t, c).AccessToken + `","scope":"` + commercelayertest.MarketScope + `"}`, 4 * time.Hour},
+			written{next, `{"accessToken":"` + b.tokens(t, c).AccessToken + `","scope":"` + commercelayertest.MarketScope + `"}`, 28 * time.Hour},
 			written{key, "null", time.Hour})
 		b.logout(t, c)
 		expect("at the logout", written{next, "null", time.Hour})

@@ -141,7 +141,8 @@ func TestSetCustomer(t *testing.T) {
 				}
 				b.is(t, c, commercelayertest.CustomerID, bearer.StateCustomer)
 				pass(4*time.Hour + time.Minute)
-				if token.RefreshToken == "" { // its record has ended with it
+				if token.RefreshToken == "" {
+					b.is(t, c, guest, bearer.StateExpired)
 					b.is(t, c, guest, bearer.StateGuest)
 					return
 				}
