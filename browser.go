@@ -249,6 +249,23 @@ func (f *Storefront) rememberFor(r record) time.Duration {
 	return f.opts.RefreshLife
 }
 
+// stillHas returns the record if it is another one than carried. It looks once more
+// whether the customer has signed out meanwhile, by another request: the record would
+// take the place of what that one has left in the browser.
+func (c *customer) stillHas(ctx context.Context, carried []byte) (record, bool) {
+	rec, _, changes := c.latest()
+	if bytes.Equal(rec.raw, carried) {
+		return record{}, false
+	}
+	ctx = context.WithoutCancel(ctx)
+	if raw, err := c.home.load(ctx); err == nil {
+		c.saw(ctx, raw, changes)
+	}
+	_, ended := c.hasEnded()
+	rec, _, _ = c.latest()
+	return rec, !ended
+}
+
 // save has the browser carry the record as it is by now, and reports whether that
 // took a cookie. What this session has not ended itself is left: the browser may
 // have got something else meanwhile, by the answer to another request.
@@ -258,13 +275,14 @@ func (s *Session) save(w http.ResponseWriter) bool {
 	s.mu.Unlock()
 	var raw []byte
 	var maxAge time.Duration
-	if c != nil {
-		rec, _, _ := c.latest()
-		if _, ended := c.hasEnded(); ended || bytes.Equal(rec.raw, carried) {
+	switch {
+	case c != nil:
+		rec, ok := c.stillHas(s.browser.request.Context(), carried)
+		if !ok {
 			return false
 		}
 		raw, maxAge = rec.raw, s.front.rememberFor(rec)
-	} else if !remove {
+	case !remove:
 		return false
 	}
 	if err := s.browser.opts.Carrier.Save(w, s.front.opts.Key, raw, maxAge); err != nil {
