@@ -128,7 +128,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	t, err := f.opts.Refresh(ctx, rec.token)
 	switch {
 	case isInvalidGrant(err):
-		return spending{record: expired, by: c}, !c.replaced(ctx, rec) && c.expire(ctx), nil
+		return spending{record: expired, by: c}, !c.replaced(ctx, rec, l != nil) && c.expire(ctx), nil
 	case err != nil:
 		return spending{}, true, err
 	case t == nil || t.AccessToken == "":
@@ -153,16 +153,18 @@ func (c *customer) current(ctx context.Context) (record, error) {
 
 // replaced reports whether another process has put something in the place of rec,
 // whose refresh token was refused. If that process was quicker to spend it, what it
-// has got may still be on its way to the home.
-func (c *customer) replaced(ctx context.Context, rec record) bool {
+// has got may still be on its way to the home, unless this one is alone: its turn has
+// come after the other's.
+func (c *customer) replaced(ctx context.Context, rec record, alone bool) bool {
 	for _, pause := range [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond} {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return false
 		}
-		if now, err := c.current(ctx); err != nil || !bytes.Equal(now.raw, rec.raw) {
-			return err == nil
+		now, err := c.current(ctx)
+		if err != nil || alone || !bytes.Equal(now.raw, rec.raw) {
+			return err == nil && !bytes.Equal(now.raw, rec.raw)
 		}
 	}
 	return false
