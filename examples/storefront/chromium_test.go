@@ -1,0 +1,410 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/audits"
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+)
+
+// The tests in chromium_*_test.go look at the shop through a real browser, on a real
+// port and by the real clock. They wait for what they want to see and never for a
+// time. No step fails for being slow before it has had a minute.
+const patience = time.Minute
+
+var pictures = flag.String("screenshots", "", "`directory` that the browser tests write pictures of the shop to")
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	closeChromium()
+	os.Exit(code)
+}
+
+var closeChromium = func() {}
+
+// chromium is the one browser process of all tests. Each test has profiles of its
+// own in it.
+var chromium = sync.OnceValues(func() (context.Context, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.Flag("headless", "new"),
+		chromedp.DisableGPU,
+		// It gets to this machine and nowhere else, whatever the page says or the
+		// browser is curious about.
+		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND , EXCLUDE localhost"),
+		chromedp.Flag("no-proxy-server", true),
+		chromedp.Flag("disable-component-update", true),
+	)
+	ctx, cancel := chromedp.NewExecAllocator(context.Background(), options...)
+	ctx, _ = chromedp.NewContext(ctx)
+	closeChromium = func() {
+		patient, stop := context.WithTimeout(ctx, patience)
+		defer stop()
+		if err := chromedp.Cancel(patient); err != nil && !errors.Is(err, context.Canceled) {
+			fmt.Fprintln(os.Stderr, "closing the browser:", err)
+		}
+		cancel()
+	}
+	err := chromedp.Do(ctx)
+	if errors.Is(err, exec.ErrNotFound) {
+		err = fmt.Errorf("there is no browser to test the shop with: ./test.sh installs chromium, or tells how to: %w", err)
+	}
+	return ctx, err
+})
+
+// stand is the shop on a port of this machine.
+type stand struct {
+	*shop
+	t      *testing.T
+	url    string
+	issued *issued
+
+	mu     sync.Mutex // guards what follows
+	seen   []string   // all that browsers have got, and all that scripts could read
+	events []any      // what browsers tell of their requests and answers
+	amiss  []string   // what browsers have complained of
+	excuse []string   // parts of complaints that the test is to provoke
+}
+
+// openStand serves a shop until the test ends, and then checks that no token has
+// got into a browser and that no browser has had anything to complain of.
+func openStand(t *testing.T) *stand {
+	t.Helper()
+	service, err := newService(env(), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(service.close)
+	s := &stand{t: t, issued: &issued{base: service.base}}
+	service.base = s.issued
+	if s.shop, err = newShop(service, false); err != nil {
+		t.Fatal(err)
+	}
+	handler := s.handler
+	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tap := &tap{ResponseWriter: w}
+		handler.ServeHTTP(tap, r)
+		w.Header().Write(&tap.text)
+		s.saw(tap.text.String())
+	})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	s.url = "http://localhost:" + port
+	ctx, stop := context.WithCancel(context.Background())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.serve(ctx, l) }()
+	t.Cleanup(func() {
+		stop()
+		if err := <-stopped; err != nil {
+			t.Error(err)
+		}
+		s.check()
+	})
+	return s
+}
+
+// tap notes what is written through it.
+type tap struct {
+	http.ResponseWriter
+	text bytes.Buffer
+}
+
+func (x *tap) Unwrap() http.ResponseWriter { return x.ResponseWriter }
+
+func (x *tap) Write(b []byte) (int, error) {
+	x.text.Write(b)
+	return x.ResponseWriter.Write(b)
+}
+
+func (s *stand) saw(texts ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = append(s.seen, texts...)
+}
+
+// hear is what a tab calls with each of the browser's events.
+func (s *stand) hear(event any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	complain := func(format string, args ...any) { s.amiss = append(s.amiss, fmt.Sprintf(format, args...)) }
+	switch e := event.(type) {
+	case *runtime.EventExceptionThrown:
+		complain("exception: %v", e.ExceptionDetails)
+	case *runtime.EventConsoleAPICalled:
+		b, _ := json.Marshal(e.Args)
+		complain("console: %s", b)
+	case *log.EventEntryAdded:
+		// That a page was a 503 is for the test to expect, or else below.
+		if e.Entry.Source != log.EntrySourceNetwork && (e.Entry.Level == log.EntryLevelError || e.Entry.Level == log.EntryLevelWarning) {
+			complain("%s: %s", e.Entry.Source, e.Entry.Text)
+		}
+	case *audits.EventIssueAdded:
+		// What is slow is the reading of cookies by this test.
+		if e.Issue.Code != audits.InspectorIssueCodePerformanceIssue {
+			b, _ := json.Marshal(e.Issue)
+			complain("issue: %s", b)
+		}
+	case *network.EventRequestWillBeSent:
+		if !strings.HasPrefix(e.Request.URL, s.url+"/") {
+			complain("a request for %s", e.Request.URL)
+		}
+	case *network.EventResponseReceived:
+		if e.Type != network.ResourceTypeDocument && e.Response.Status >= 400 {
+			complain("%s: %d", e.Response.URL, e.Response.Status)
+		}
+	}
+	if strings.HasPrefix(fmt.Sprintf("%T", event), "*network.") {
+		s.events = append(s.events, event)
+	}
+}
+
+// check is the end of each test.
+func (s *stand) check() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, complaint := range s.amiss {
+		if !slices.ContainsFunc(s.excuse, func(part string) bool { return strings.Contains(complaint, part) }) {
+			s.t.Errorf("the browser complains: %s", complaint)
+		}
+	}
+	for _, e := range s.events {
+		b, err := json.Marshal(e)
+		if err != nil {
+			s.t.Errorf("%T: %v", e, err)
+		}
+		s.seen = append(s.seen, string(b))
+	}
+	all := strings.Join(s.seen, "\n")
+	tokens := s.issued.list()
+	if len(tokens) == 0 || len(s.seen) == 0 {
+		s.t.Errorf("%d tokens were issued and %d things seen: there is nothing to check", len(tokens), len(s.seen))
+	}
+	// Neither the whole of a token nor its claims or signature, which the first
+	// part, that all tokens have in common, would not tell.
+	for _, token := range tokens {
+		for _, part := range append(strings.Split(token, "."), token) {
+			if at := strings.Index(all, part); at >= 0 {
+				s.t.Errorf("a token, or a part of it, is in a browser: …%s…", all[max(0, at-200):min(len(all), at+200)])
+				return
+			}
+		}
+	}
+}
+
+// tab is one of a browser's.
+type tab struct {
+	*stand
+	ctx    context.Context
+	status int64 // of the page
+}
+
+// profile opens a tab in a profile of its own: another browser, as far as cookies go.
+func (s *stand) profile() *tab {
+	s.t.Helper()
+	ctx, err := chromium()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.openTab(ctx, chromedp.WithNewBrowserContext())
+}
+
+// another opens a second tab in the same profile.
+func (b *tab) another() *tab {
+	b.t.Helper()
+	return b.openTab(b.ctx)
+}
+
+func (s *stand) openTab(parent context.Context, options ...chromedp.ContextOption) *tab {
+	s.t.Helper()
+	ctx, cancel := chromedp.NewContext(parent, options...)
+	s.t.Cleanup(cancel)
+	if err := chromedp.Listen(ctx, s.hear); err != nil {
+		s.t.Fatal(err)
+	}
+	b := &tab{stand: s, ctx: ctx}
+	b.do("a new tab", chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, audits.Enable, cdp.Empty{})
+		return err
+	}), desktop)
+	return b
+}
+
+var (
+	desktop = chromedp.EmulateViewport(1280, 800)
+	phone   = chromedp.EmulateViewport(360, 740, chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulateScale(2))
+)
+
+func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	if err := chromedp.Do(ctx, steps...); err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+}
+
+// eval returns the value of a script.
+func eval[T any](b *tab, script string) T {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](script))
+	if err != nil {
+		b.t.Fatalf("%s: %v", script, err)
+	}
+	return v
+}
+
+// turn does what leads to another page, and notes all of that page that a script
+// can read.
+func (b *tab) turn(what string, steps ...chromedp.Action[chromedp.Void]) *tab {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	answer, err := chromedp.RunResponse(ctx, steps...)
+	if err != nil {
+		b.t.Fatalf("%s: %v", what, err)
+	}
+	if answer == nil {
+		b.t.Fatalf("%s: there was no answer", what)
+	}
+	b.status = answer.Status
+	readable := eval[[]string](b, `[document.documentElement.outerHTML, document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage), location.href, document.referrer, window.name]`)
+	b.saw(readable...)
+	if readable[1] != "" {
+		b.t.Errorf("%s: scripts can read cookies: %s", what, readable[1])
+	}
+	return b
+}
+
+func (b *tab) visit(path string) *tab {
+	b.t.Helper()
+	return b.turn(path, chromedp.Navigate(b.url+path))
+}
+
+func (b *tab) reload() *tab {
+	b.t.Helper()
+	return b.turn("reload", chromedp.Reload())
+}
+
+func sel(test string) chromedp.CSS { return chromedp.CSS(`[data-test="` + test + `"]`) }
+
+// click clicks with the mouse on what leads to another page.
+func (b *tab) click(test string) *tab {
+	b.t.Helper()
+	return b.turn("click on "+test, chromedp.Click(sel(test)))
+}
+
+// press does so with the keyboard. That hits even while the panel grows and what is
+// below moves.
+func (b *tab) press(test string) *tab {
+	b.t.Helper()
+	return b.turn("press "+test, chromedp.Focus(sel(test)), chromedp.KeyEvent("\r"))
+}
+
+// until waits until a script says so, on the page as it is.
+func (b *tab) until(script string) *tab {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, patience+10*time.Second)
+	defer cancel()
+	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](script, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(patience)))
+	if err != nil {
+		b.t.Fatalf("%s: %v\n%s", script, err, b.text("hood"))
+	}
+	return b
+}
+
+func (b *tab) has(test string) bool {
+	b.t.Helper()
+	return eval[bool](b, `document.querySelector('[data-test="`+test+`"]') !== null`)
+}
+
+// text is what one reads there.
+func (b *tab) text(test string) string {
+	b.t.Helper()
+	return strings.Join(strings.Fields(eval[string](b, `document.querySelector('[data-test="`+test+`"]')?.innerText ?? ""`)), " ")
+}
+
+// field is one of the panel's box of the last request.
+func (b *tab) field(name string) string {
+	b.t.Helper()
+	return eval[string](b, `document.querySelector('[data-field="`+name+`"]').innerText`)
+}
+
+func (b *tab) path() string {
+	b.t.Helper()
+	return eval[string](b, `location.pathname + location.search`)
+}
+
+// want fails unless the page has this status, and says what the notice of that name
+// says; an empty name is that of no notice.
+func (b *tab) want(status int64, code string) *tab {
+	b.t.Helper()
+	text := ""
+	if code != "" {
+		text = notices[code].Text
+	}
+	if got := b.text("notice"); b.status != status || got != text {
+		b.t.Fatalf("%s: status %d and notice %q, want %d and %q\n%s", b.path(), b.status, got, status, text, b.text("problem"))
+	}
+	return b
+}
+
+// wantWho fails unless the visitor is one, and the page shows it.
+func (b *tab) wantWho(who string) *tab {
+	b.t.Helper()
+	if got := b.field("who"); got != who || b.has("sign-out") != (who == "customer") || b.has("sign-in-link") == (who == "customer") {
+		b.t.Fatalf("%s: the panel says %q, and one can sign out: %v, want a %s", b.path(), got, b.has("sign-out"), who)
+	}
+	return b
+}
+
+// signIn signs somebody in, as people do.
+func (b *tab) signIn(email, password string) *tab {
+	b.t.Helper()
+	b.click("sign-in-link")
+	b.do("fill the form in", chromedp.SendKeys(chromedp.ID("email"), email), chromedp.SendKeys(chromedp.ID("password"), password))
+	return b.click("sign-in")
+}
+
+// picture takes one, if pictures are wanted, as it is on a screen of the finer kind.
+func (b *tab) picture(name string) {
+	b.t.Helper()
+	if *pictures == "" {
+		return
+	}
+	if eval[int](b, `innerWidth`) == 1280 {
+		b.do("a finer screen", chromedp.EmulateViewport(1280, 800, chromedp.EmulateScale(2)))
+		defer b.do("the usual screen", desktop)
+	}
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err == nil {
+		err = os.WriteFile(filepath.Join(*pictures, name+".png"), png, 0o644)
+	}
+	if err != nil {
+		b.t.Errorf("picture %s: %v", name, err)
+	}
+}
