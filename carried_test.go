@@ -284,9 +284,7 @@ func TestCarriedBeyondTheRequest(t *testing.T) {
 func TestCarriedProcesses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		one := newShop(t, nil, carrying())
-		two := &shop{ServeMux: http.NewServeMux(), idp: one.idp, shelf: one.shelf}
-		two.front = two.storefront("shop", nil)
-		two.open(t, carrying())
+		two := one.beside(t, carrying())
 		b := one.tab(t)
 		b.get("/login/ann")
 		there := tabTo(t, two.server)
@@ -511,10 +509,19 @@ func TestCarriedEndpointHangs(t *testing.T) {
 // A response that is slower than a logout, or than somebody else's login, changes
 // nothing about it.
 func TestCarriedSlowResponse(t *testing.T) {
-	for _, refreshed := range []bool{false, true} {
-		t.Run(fmt.Sprint("refreshed ", refreshed), func(t *testing.T) {
+	for _, tt := range []struct {
+		name, path, want string
+		refreshed        bool
+	}{
+		{"looks again", "/slow", "<nil> true guest <nil>", false},
+		{"refreshed, looks again", "/slow", "<nil> true guest <nil>", true},
+		{"does not look again", "/asleep", "<nil>", false},
+		{"refreshed, does not look again", "/asleep", "<nil>", true},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newShop(t, nil, carrying())
+				there := s.beside(t, carrying())
 				s.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
 					sess, _ := bearer.FromContext(r.Context())
 					_, err := s.front.TokenContext(r.Context())
@@ -525,7 +532,7 @@ func TestCarriedSlowResponse(t *testing.T) {
 				})
 				b := s.tab(t)
 				b.get("/login/ann")
-				if refreshed {
+				if tt.refreshed {
 					pass(2 * time.Hour)
 				}
 				s.HandleFunc("/asleep", func(w http.ResponseWriter, r *http.Request) {
@@ -534,12 +541,12 @@ func TestCarriedSlowResponse(t *testing.T) {
 					fmt.Fprint(w, err)
 				})
 				var wg sync.WaitGroup
-				old := b.old()
-				wg.Go(func() { old.want("/slow", "<nil> true guest <nil>").wantNoCookie(t) })
-				wg.Go(func() { old.want("/asleep", "<nil>").wantNoCookie(t) })
+				wg.Go(func() { b.want(tt.path, tt.want).wantNoCookie(t) })
 				pass(time.Second)
-				b.get("/logout")
-				b.want("/login/bob", fmt.Sprintf("access-bob-%d", s.idp.n+1))
+				at := tabTo(t, there.server) // in another process
+				at.client.Jar = b.client.Jar
+				at.get("/logout")
+				at.want("/login/bob", fmt.Sprintf("access-bob-%d", s.idp.n+1))
 				wg.Wait()
 				b.want("/token", fmt.Sprintf("access-bob-%d", s.idp.n))
 				b.get("/logout")

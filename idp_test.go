@@ -339,3 +339,12 @@ func (s *shop) uses() int {
 
 // stored is all that is in the storage.
 func (s *shop) stored() string { return fmt.Sprint(s.shelf.texts()) }
+
+// beside is another process of the same shop.
+func (s *shop) beside(t *testing.T, opts *bearer.MiddlewareOptions) *shop {
+	t.Helper()
+	other := &shop{ServeMux: http.NewServeMux(), idp: s.idp, shelf: s.shelf}
+	other.front = other.storefront("shop", nil)
+	other.open(t, opts)
+	return other
+}
