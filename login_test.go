@@ -213,6 +213,31 @@ func TestSignInTooLate(t *testing.T) {
 	})
 }
 
+// The header goes out while the record is being written: nobody is signed in, and
+// the record goes.
+func TestSignInOvertakenByTheAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		s.shelf.faults(nil, func(context.Context, string, string) error { pass(time.Second); return nil })
+		v.get(func(w http.ResponseWriter, r *http.Request, session *bearer.Session) {
+			failed := make(chan error)
+			go func() { failed <- session.SetCustomer(r.Context(), s.p.signIn("ada")) }()
+			synctest.Wait()
+			w.(http.Flusher).Flush()
+			if err := <-failed; err == nil {
+				t.Error("SetCustomer gave no error")
+			}
+			if state, err := session.State(r.Context()); err != nil || state != bearer.StateGuest {
+				t.Errorf("State is %v, %v, want guest", state, err)
+			}
+		})
+		if all := s.shelf.texts(); len(all) != 0 {
+			t.Errorf("the storage has %v", all)
+		}
+	})
+}
+
 // Of two sign-ins at the same time in one request, one is an error.
 func TestSignInTwiceAtTheSameTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -260,6 +260,9 @@ func TestLogoutWithoutStorageDuringARefresh(t *testing.T) {
 		if _, text, _ := s.shelf.only(); text != "null" {
 			t.Errorf("the storage has %s, want a tombstone", text)
 		}
+		if got := fmt.Sprint(s.p.takenBack()); !contains(got, "s3cr3t-refresh-2 s3cr3t-access-2") {
+			t.Errorf("revoked %s, want what the refresh brought too", got)
+		}
 	})
 }
 

@@ -41,7 +41,14 @@ func TestOnLogin(t *testing.T) {
 					}
 				})
 				v := s.visitor("ada")
-				v.signIn("ada")
+				v.in(func(ctx context.Context, session *bearer.Session) {
+					if !logout {
+						ctx = context.Background() // nothing says that it must hold the session
+					}
+					if err := session.SetCustomer(ctx, s.p.signIn("ada")); err != nil {
+						t.Error(err)
+					}
+				})
 				if calls != 1 {
 					t.Errorf("%d calls, want 1", calls)
 				}

@@ -19,53 +19,27 @@ var (
 )
 
 // renew gets the customer's next token: it is the token request of c.source,
-// which makes one at a time.
+// which makes one at a time. What another writer has brought c.source has from saw,
+// and asks again if that is not good.
 func (c *customer) renew(ctx context.Context) (*Token, error) {
-	for range 4 {
-		seen, _, changes := c.latest()
-		if _, ended := c.hasEnded(); ended {
-			return nil, ErrCustomerExpired
-		}
-		v, err, _ := c.front.spends.Do(c.home.lock(seen), func() (any, error) { return c.spendContained(ctx, seen) })
-		if err != nil {
-			return nil, err
-		}
-		switch r := v.(spending); {
-		case r.by == c && r.requested:
-			return r.token, nil
-		case r.state != StateCustomer:
-			if c.finish(r.state) && r.state == StateExpired {
-				c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name, Owner: seen.owner})
-			}
-			return nil, ErrCustomerExpired
-		case c.rejects(r.token, seen.token):
-			c.begin(r.record, changes)
-		default:
-			c.saw(ctx, r.raw, changes)
-			return nil, errDetached
-		}
+	seen, _, changes := c.latest()
+	if _, ended := c.hasEnded(); ended {
+		return nil, ErrCustomerExpired
 	}
-	return nil, errTooLate
-}
-
-// begin makes r what the next refresh begins from, unless something newer has come
-// to pass. It hands no token out, unlike saw.
-func (c *customer) begin(r record, changes int) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changes == changes && !c.ended {
-		c.take(r, r.raw)
+	v, err, _ := c.front.spends.Do(c.home.lock(seen), func() (any, error) { return c.spendContained(ctx, seen) })
+	if err != nil {
+		return nil, err
 	}
-}
-
-// rejects reports whether t, which another writer has brought, is not what c
-// needs: it is the one that c wants to replace, or its life is over.
-func (c *customer) rejects(t, seen *Token) bool {
-	if t.AccessToken == seen.AccessToken {
-		return true
+	switch r := v.(spending); {
+	case r.by == c && r.requested:
+		return r.token, nil
+	case r.state == StateCustomer:
+		c.saw(ctx, r.raw, changes)
+		return nil, errDetached
+	case c.finish(r.state) && r.state == StateExpired:
+		c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name, Owner: seen.owner})
 	}
-	h := newHeld(t, time.Now(), -1)
-	return h == nil || h.expired(time.Now())
+	return nil, ErrCustomerExpired
 }
 
 // spendContained is spend, for those who join it too: a panic in a function of the
