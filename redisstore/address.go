@@ -38,7 +38,8 @@ func parse(url string) (o rueidis.ClientOption, address string, err error) {
 		return refuse("has a database, or a parameter after the question mark, that cannot be used: make it one like redis://host:6379/0?dial_timeout=5s")
 	}
 	o.DisableRetry = true // it would go on until the context ends
-	// Else a call whose time is over closes the connection, under the others' feet.
+	// Else nobody reads while nobody calls, and the first to learn that a connection is
+	// broken is the next write.
 	o.AlwaysPipelining = true
 	o.PipelineMultiplex = -1 // one connection: a fleet has enough of them
 	o.CacheSizeEachConn = cacheBytes

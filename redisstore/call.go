@@ -15,8 +15,8 @@ type call[T any] struct {
 	late  func(T) // gets a result that nobody waits for any more
 }
 
-// patience is how long a call may go on when nobody waits for it any more: time to
-// connect, so that the next one finds a connection.
+// patience is how much longer a call may go on when nobody waits for it any more:
+// time to connect, so that the next one finds a connection.
 const patience = 10 * time.Second
 
 // in asks Redis, and waits until ctx ends, or for the Store's timeout.
@@ -36,7 +36,7 @@ func (c call[T]) in(ctx context.Context, s *Store) (T, error) {
 	left := make(chan struct{})
 	defer close(left)
 	go func() {
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.timeout+patience)
 		defer cancel()
 		r := c.ask(ctx, s)
 		select {

@@ -33,7 +33,7 @@
 // read (RESP3, CLIENT TRACKING), as soon as it has been made. A copy goes
 //
 //   - when Redis has told of a change, or that the value has been evicted or flushed;
-//   - when the connection breaks, or has been silent for as long as Options.Timeout;
+//   - when the connection breaks, or nothing is answered on it for some seconds;
 //   - 10 seconds after it was read, in any case.
 //
 // A copy never hides one's own write. What this Store has changed, or [Store.Watch]

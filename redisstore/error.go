@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -65,6 +66,12 @@ func (s *Store) explain(ctx context.Context, err error) error {
 	if errno, ok := errors.AsType[syscall.Errno](err); ok {
 		return &storeError{s.place() + " cannot be reached: " + errno.Error() + "; check that it runs, and the address", err}
 	}
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return &storeError{s.place() + " has a certificate that is not trusted", err}
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return &storeError{s.place() + " does not speak TLS: is it redis, not rediss?", err}
+	}
 	if _, ok := errors.AsType[*net.DNSError](err); ok {
 		return &storeError{s.place() + " cannot be reached: the host's name was not found", err}
 	}
@@ -80,7 +87,7 @@ func (s *Store) explain(ctx context.Context, err error) error {
 // slow is the error for an answer that does not come. It is a timeout, but not
 // that of the caller's context.
 func (s *Store) slow() error {
-	return &storeError{fmt.Sprintf("%s has not answered within %v (Options.Timeout)", s.place(), s.timeout), os.ErrDeadlineExceeded}
+	return &storeError{fmt.Sprintf("%s has not answered in time (Options.Timeout is %v)", s.place(), s.timeout), os.ErrDeadlineExceeded}
 }
 
 // broken reports whether err is about the way to Redis, and not Redis's answer.

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"log/slog"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -124,6 +127,16 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// A read needs no memory.
+func TestFullRedisIsRead(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Do("SET", "key", "value")
+	server.Do("CONFIG", "SET", "maxmemory", "1")
+	s := open(t, server.URL(), nil)
+	wantValue(t, s, "key", "value", "SET")
+}
+
 // Redis quotes what it does not understand. We do not.
 func TestWhatRedisQuotesIsNotShown(t *testing.T) {
 	t.Parallel()
@@ -219,12 +232,34 @@ func TestStorePrintsNoPassword(t *testing.T) {
 	}
 }
 
+func TestServersThatCannotBeTrusted(t *testing.T) {
+	t.Parallel()
+	secure, plain := httptest.NewUnstartedServer(nil), httptest.NewServer(nil)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail
+	secure.StartTLS()
+	defer secure.Close()
+	defer plain.Close()
+	for _, test := range []struct {
+		name, words string
+		server      *httptest.Server
+	}{
+		{"unknown certificate", "has a certificate that is not trusted", secure},
+		{"no TLS", "does not speak TLS", plain},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := open(t, "rediss://:"+password+"@"+test.server.Listener.Addr().String(), nil)
+			_, err := s.Get(t.Context(), secretKey)
+			wantError(t, err, test.words, password)
+		})
+	}
+}
+
 // A failover leaves a program connected to a server that takes no writes.
 func TestReplicaIsGivenUp(t *testing.T) {
 	t.Parallel()
 	server := redistest.Start(t)
-	var log strings.Builder
-	s := open(t, server.URL(), &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	var logged strings.Builder
+	s := open(t, server.URL(), &redisstore.Options{Logger: slog.New(slog.NewTextHandler(&logged, nil))})
 	set(t, s, "key", "value")
 	id := func() string { return server.Do("CLIENT", "LIST") }
 	was := strings.Count(id(), "id=")
@@ -234,7 +269,7 @@ func TestReplicaIsGivenUp(t *testing.T) {
 	server.Do("REPLICAOF", "NO", "ONE")
 	set(t, s, "key", "other")
 	wantValue(t, s, "key", "other", "the failover")
-	if !strings.Contains(log.String(), "has become a replica") {
-		t.Errorf("the log says nothing of it: %s", log.String())
+	if !strings.Contains(logged.String(), "has become a replica") {
+		t.Errorf("the log says nothing of it: %s", logged.String())
 	}
 }

@@ -43,6 +43,25 @@ func TestWatchEndsWithOneServerOfACluster(t *testing.T) {
 	w.wantEnd(t, "watch again")
 }
 
+// A server that joins has values that the others do not tell of.
+func TestWatchEndsWhenAServerJoinsACluster(t *testing.T) {
+	t.Parallel()
+	servers := redistest.StartCluster(t, 3)
+	s := open(t, servers[0].URL(), nil)
+	w := watch(t, s)
+	fourth := redistest.Join(t, servers)
+	w.wantEnd(t, "Redis has other servers now")
+	w = watch(t, s)
+	const key = "3560" // in the slot that it has been given
+	set(t, s, key, "value")
+	if got := fourth.Do("GET", key); got != "value" {
+		t.Fatalf("the new server has %q", got)
+	}
+	if got := w.change(t); got != key {
+		t.Errorf("Watch told of %q, want %q", got, key)
+	}
+}
+
 func TestFailover(t *testing.T) {
 	t.Parallel()
 	primary := redistest.Start(t)

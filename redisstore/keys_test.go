@@ -1,6 +1,7 @@
 package redisstore_test
 
 import (
+	"log/slog"
 	"os"
 	"regexp"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
 	"github.com/bearerkit/bearer/redisstore/internal/redistest"
 )
@@ -111,6 +113,26 @@ func TestPermissionsThatSuffice(t *testing.T) {
 	if got := server.Calls("get") - before; got != 1 {
 		t.Errorf("10 reads made %d GETs, want 1", got)
 	}
+}
+
+// Without permission to be told of changes, nothing is cached.
+func TestNoPermissionForTracking(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Do("ACL", "SETUSER", "shop", "on", ">password", "~*", "+@all", "-client|tracking")
+	var log strings.Builder
+	s := open(t, strings.Replace(server.URL(), "//", "//shop:password@", 1), &redisstore.Options{
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	for range 3 {
+		set(t, s, "key", "value")
+		server.Do("SET", "key", "other")
+		wantValue(t, s, "key", "other", "a change elsewhere")
+	}
+	if got := strings.Count(log.String(), "nothing is cached"); got != 1 {
+		t.Errorf("the log says %d times that nothing is cached, want 1:\n%s", got, log.String())
+	}
+	wantError(t, s.Watch(within(t, patience), func(bearer.Change) {}), "NOPERM", "password")
 }
 
 func FuzzKeys(f *testing.F) {

@@ -82,6 +82,7 @@ func TestLockThatNobodyWaitsForIsGivenBack(t *testing.T) {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("TryLock while Redis does not answer: %v, want the context's error", err)
 	}
+	wantError(t, err, "had not answered when the caller's context ended")
 	server.Continue()
 	eventually(t, "the lock has been taken", func() bool { return server.Calls("set") == 2 })
 	eventually(t, "the lock is free", func() bool {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -14,6 +16,7 @@ import (
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
 	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/redis/rueidis"
 )
 
 // A program starts without Redis, and finds it when it is there.
@@ -125,6 +128,140 @@ func TestCallsEndWithTheirContexts(t *testing.T) {
 	get(t, s, "key") // none of them has left anything in the way
 }
 
+// Callers who find no connection make one, not one each.
+func TestManyConnectOnce(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	before := connections(server)
+	s := open(t, server.URL(), nil)
+	var callers sync.WaitGroup
+	for range 100 {
+		callers.Go(func() {
+			if _, err := s.Get(t.Context(), "key"); err != bearer.ErrNotFound {
+				t.Errorf("Get: %v, want ErrNotFound", err)
+			}
+		})
+	}
+	callers.Wait()
+	if got := connections(server) - before; got != 1 {
+		t.Errorf("100 callers made %d connections, want 1", got)
+	}
+}
+
+// What a Store tries by itself ends in its own time, not in that of the caller's
+// context.
+func TestNobodyElsesTimeIsTakenForTheCallers(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Stop()
+	s := open(t, server.URL()+"?dial_timeout=100ms", &redisstore.Options{Timeout: time.Minute})
+	_, err := s.Get(t.Context(), "key")
+	wantError(t, err, "has not answered in time")
+	if errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("Get: %v, want a timeout that is not that of a context", err)
+	}
+}
+
+// A connection may break at any time: the first write after it finds another one.
+func TestBrokenConnectionIsNoticed(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	s := open(t, server.URL(), &redisstore.Options{DisableCache: true})
+	for i := range 3 {
+		if err := s.Set(t.Context(), "key", nil, 0); err != nil {
+			t.Fatalf("after %d restarts: Set: %v", i, err)
+		}
+		server.Kill()
+		server.Restart()
+		<-time.After(50 * time.Millisecond) // on a busy machine
+	}
+}
+
+// breaking is a client whose connection breaks as it reads the first answers.
+type breaking struct {
+	rueidis.Client
+	times atomic.Int32
+}
+
+func (b *breaking) Do(ctx context.Context, cmd rueidis.Completed) rueidis.RedisResult {
+	return b.after(b.Client.Do(ctx, cmd))
+}
+
+func (b *breaking) DoCache(ctx context.Context, cmd rueidis.Cacheable, ttl time.Duration) rueidis.RedisResult {
+	return b.after(b.Client.DoCache(ctx, cmd, ttl))
+}
+
+func (b *breaking) after(r rueidis.RedisResult) rueidis.RedisResult {
+	if b.times.Add(-1) >= 0 {
+		return rueidis.NewErrorResult(io.EOF)
+	}
+	return r
+}
+
+// A read may be done twice. A write may not: somebody else's may have come between.
+func TestOnlyReadsAreRepeated(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}, DisableRetry: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	b := &breaking{Client: client}
+	s, err := redisstore.New(b, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, method := range methods(t, s) {
+		if name == "Watch" {
+			continue
+		}
+		b.times.Store(1)
+		err := method()
+		if strings.HasPrefix(name, "Get") {
+			if err != nil {
+				t.Errorf("%s: %v", name, err)
+			}
+		} else {
+			wantError(t, err, "closed the connection")
+		}
+		if b.times.Load() > 0 {
+			t.Errorf("%s asks Redis nothing", name)
+		}
+	}
+	for command, want := range map[string]int{"set": 2, "unlink": 1, "evalsha": 1} {
+		if got := server.Calls(command); got > want {
+			t.Errorf("%s has been sent %d times, want %d", command, got, want)
+		}
+	}
+}
+
+// A client as rueidis makes it by default tries again for ever.
+func TestClientThatTriesAgain(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{server.Addr()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	s, err := redisstore.New(client, &redisstore.Options{Timeout: 500 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "it works", func() bool { return s.Set(t.Context(), "key", []byte("value"), 0) == nil })
+	server.Kill()
+	_, err = s.Get(t.Context(), "key")
+	wantError(t, err, "Redis ")
+	server.Restart()
+	eventually(t, "it works again", func() bool { return s.Set(t.Context(), "key", []byte("value"), 0) == nil })
+	if s.Close(); client.Do(t.Context(), client.B().Ping().Build()).Error() != nil {
+		t.Error("Close has closed a client that is not the Store's")
+	}
+	_, err = s.Get(t.Context(), "key")
+	wantError(t, err, "the Store has been closed")
+}
+
 // A call without a deadline does not wait for ever.
 func TestCallsEndWithTheTimeout(t *testing.T) {
 	t.Parallel()
@@ -134,7 +271,7 @@ func TestCallsEndWithTheTimeout(t *testing.T) {
 	server.Stop()
 	begin := time.Now()
 	_, err := s.Get(t.Context(), "key")
-	wantError(t, err, "has not answered within 1.5s")
+	wantError(t, err, "has not answered in time (Options.Timeout is 1.5s)")
 	if errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Errorf("a call whose context has not ended: %v, want a timeout that is not that of a context", err)
 	}

@@ -53,10 +53,10 @@ func Open(url string, opts *Options) (*Store, error) {
 }
 
 // New returns a Store that uses client, which must send reads to primaries, not to
-// replicas. The caller closes it, after the Store. Better make it with DisableRetry,
-// as [Open] does, so that a call fails at once, and not at its timeout, while Redis is
-// down; and with AlwaysPipelining, so that a call whose time is over does not take
-// the connection of all others with it.
+// replicas. The caller closes it, after the Store. Better make it as [Open] does: with
+// DisableRetry, so that a call fails at once, and not at its timeout, while Redis is
+// down; and with AlwaysPipelining, so that a broken connection is noticed before the
+// next call.
 func New(client rueidis.Client, opts *Options) (*Store, error) {
 	if client == nil {
 		return nil, &storeError{"New needs a client: pass one, or an address to Open", nil}

@@ -201,7 +201,7 @@ func TestWatchNeedsPushes(t *testing.T) {
 	wantValue(t, s, "key", "value", "Set by RESP2")
 	server.Do("SET", "key", "other")
 	wantValue(t, s, "key", "other", "a change, without a cache")
-	wantError(t, s.Watch(t.Context(), func(bearer.Change) { t.Error("Watch tells") }), "RESP3")
+	wantError(t, s.Watch(within(t, patience), func(bearer.Change) { t.Error("Watch tells") }), "RESP3")
 }
 
 func TestWatchClosesItsConnection(t *testing.T) {

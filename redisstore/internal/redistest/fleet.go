@@ -3,6 +3,7 @@ package redistest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -35,6 +36,26 @@ func StartCluster(t testing.TB, n int) []*Server {
 		})
 	}
 	return all
+}
+
+// Join starts one more server, and gives it a slot.
+func Join(t testing.TB, cluster []*Server) *Server {
+	t.Helper()
+	s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+	s.Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(cluster[0].port))
+	all := append(slices.Clone(cluster), s)
+	s.wait("all servers know each other", func() bool {
+		for _, s := range all {
+			if strings.Count(s.Do("CLUSTER", "NODES"), " connected") != len(all) {
+				return false
+			}
+		}
+		return true
+	})
+	id := s.Do("CLUSTER", "MYID")
+	s.Do("CLUSTER", "SETSLOT", "0", "NODE", id)
+	cluster[0].Do("CLUSTER", "SETSLOT", "0", "NODE", id)
+	return s
 }
 
 // StartReplica starts a replica of primary, and waits until it has its data.
