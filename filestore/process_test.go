@@ -64,6 +64,26 @@ func TestProcessesExclude(t *testing.T) {
 	want(t, open(t, dir), strconv.Itoa(processes*times))
 }
 
+// Of those who come first to a directory one makes it and its lock.
+func TestManyBegin(t *testing.T) {
+	for range 20 {
+		dir := filepath.Join(t.TempDir(), "a", "b")
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				s, err := filestore.New(dir)
+				if err == nil {
+					err = s.Set(t.Context(), key, []byte("a"), 0)
+				}
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
 // die writes, and is killed at a step of it.
 func die(ctx context.Context, args []string) error {
 	s, err := filestore.New(args[0])

@@ -90,7 +90,8 @@ func TestForeignFiles(t *testing.T) {
 }
 
 func TestRefusesWhatIsTooLarge(t *testing.T) {
-	s := open(t, t.TempDir())
+	dir := t.TempDir()
+	s := open(t, dir)
 	big := []byte(strings.Repeat("v4lue", 1<<20))
 	wantErr(t, "Set", s.Set(t.Context(), key, big, 0), "is too large")
 	wantErr(t, "Set", s.Set(t.Context(), "k3y"+string(big), nil, 0), "is too large")
@@ -99,6 +100,18 @@ func TestRefusesWhatIsTooLarge(t *testing.T) {
 	most := string(big[:1<<20])
 	set(t, s, most, 0)
 	want(t, s, most)
+	long := most[:64<<10]
+	must(t, s.Set(t.Context(), long, []byte(most), 0))
+	f, err := os.OpenFile(filepath.Join(dir, filestore.FileName(long)), os.O_WRONLY|os.O_APPEND, 0)
+	must(t, err)
+	defer f.Close()
+	if value, err := s.Get(t.Context(), long); err != nil || string(value) != most {
+		t.Errorf("Get of the largest = %d bytes, %v, want %d", len(value), err, len(most))
+	}
+	_, err = f.WriteString("x")
+	must(t, err)
+	_, err = s.Get(t.Context(), long)
+	wantErr(t, "Get of the largest and a byte", err, "it was cut off or changed")
 }
 
 func TestTTLs(t *testing.T) {

@@ -106,6 +106,10 @@ func TestSweepAfterWrongClock(t *testing.T) {
 			pass(2 * time.Minute)
 			must(t, s.Set(t.Context(), "another", nil, 0))
 			wantFiles(t, dir, filestore.FileName("another"))
+			set(t, s, "a", time.Minute) // and the next one is in an hour
+			pass(2 * time.Minute)
+			must(t, s.Set(t.Context(), "another", nil, 0))
+			wantFiles(t, dir, filestore.FileName("another"), filestore.FileName(key))
 		})
 	}
 }

@@ -9,10 +9,7 @@ import (
 )
 
 // Without locks between processes there is no such storage.
-const (
-	supported = false
-	unblocked = 0
-)
+const supported = false
 
 func check(fs.FileInfo) error        { return errors.ErrUnsupported }
 func tryLock(*os.File) (bool, error) { return false, errors.ErrUnsupported }

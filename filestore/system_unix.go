@@ -10,13 +10,7 @@ import (
 	"syscall"
 )
 
-const (
-	supported = true
-
-	// unblocked keeps one from waiting at a pipe that somebody has put into the
-	// directory.
-	unblocked = syscall.O_NONBLOCK
-)
+const supported = true
 
 // check refuses a directory that somebody else can change.
 func check(dir fs.FileInfo) error {

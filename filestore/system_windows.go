@@ -9,10 +9,7 @@ import (
 	"unsafe"
 )
 
-const (
-	supported = true
-	unblocked = 0
-)
+const supported = true
 
 // check has nothing to look at: who may write is in the access list that the
 // directory has inherited.
