@@ -6,6 +6,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"weak"
 )
 
 // customer is one signed-in customer while somebody uses it: all sessions with
@@ -121,7 +122,7 @@ func (c *customer) finish(end State) bool {
 	}
 	c.mu.Unlock()
 	if first {
-		c.front.drop(c)
+		c.front.live.CompareAndDelete(c.key, weak.Make(c))
 	}
 	return first
 }

@@ -124,7 +124,9 @@ func TestCustomerPausesGrow(t *testing.T) {
 				v.signIn("ada")
 				pass(tt.after)
 				s.p.set(func() { s.p.failing = func(string) error { return answered(503, "") } })
+				bystander := s.bystander()
 				for range 240 {
+					bystander.state()
 					v.in(func(ctx context.Context, session *bearer.Session) {
 						_, err := s.front.TokenContext(ctx)
 						if tt.name == "aging" && err != nil {

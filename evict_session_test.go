@@ -192,9 +192,11 @@ func TestBrakeAcrossRequests(t *testing.T) {
 		v.signIn("ada")
 		tok := other.signIn("bob")
 		s.p.set(func() { s.p.broken = true })
+		bystander := s.bystander()
 		for range 300 {
 			v.whoami()
 			collect()
+			bystander.state()
 			pass(time.Second)
 		}
 		// 1 s, 2 s, 4 s … a minute

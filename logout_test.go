@@ -298,9 +298,10 @@ func TestSlowLookAtTheStorage(t *testing.T) {
 	for _, what := range []string{"logout", "sign-in"} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s := newSite(t, nil)
-				v := s.visitor("ada")
+				_, _, one, s := twoProcesses(t)
+				v := one.visitor("ada")
 				v.signIn("ada")
+				v = v.at(s) // which does not know her
 				v.in(func(ctx context.Context, session *bearer.Session) {
 					s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
 						if op == "get" {

@@ -275,7 +275,9 @@ func TestReplacedInVain(t *testing.T) {
 						t.Errorf("acts as %q, %v, want ada", owner, err)
 					}
 				})
-				s.p.wantRefreshes(t, 1)
+				if _, refreshes, refused := s.p.counts(); refreshes != 1 || refused != 0 {
+					t.Errorf("%d refreshes, %d refused, want 1 and 0", refreshes, refused)
+				}
 				v.wantWho("ada")
 			})
 		})

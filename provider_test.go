@@ -200,6 +200,18 @@ func (p *provider) counts() (guests, refreshes, refused int) {
 	return p.guests, p.refreshes, p.refused
 }
 
+// last is the one refresh token of owner's that is good.
+func (p *provider) last(owner string) (token string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for t, i := range p.refresh {
+		if i.owner == owner && !i.dead {
+			token = t
+		}
+	}
+	return token
+}
+
 func (p *provider) takenBack() []string {
 	p.mu.Lock()
 	defer p.mu.Unlock()

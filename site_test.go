@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/bearerkit/bearer"
 )
@@ -173,6 +174,17 @@ func (v *visitor) signOut() (err error) {
 	v.t.Helper()
 	v.in(func(ctx context.Context, s *bearer.Session) { err = s.Logout(ctx) })
 	return err
+}
+
+// bystander is a customer whose visits give the storefront occasion to tidy up.
+func (s *site) bystander() *visitor {
+	v := s.visitor("bob")
+	t := s.p.signIn("bob")
+	t.RefreshToken, t.Expiry = "", time.Now().Add(1000*time.Hour)
+	if err := v.setCustomer(t); err != nil {
+		s.t.Error(err)
+	}
+	return v
 }
 
 // wantRefreshes checks how often refresh tokens were spent.

@@ -279,14 +279,6 @@ func (f *Storefront) sweep() {
 	maps.DeleteFunc(f.pinned, func(c *customer, until time.Time) bool { return now.After(until) && !c.unsaved(now) })
 }
 
-// drop forgets a customer who has ended.
-func (f *Storefront) drop(c *customer) {
-	f.live.CompareAndDelete(c.key, weak.Make(c))
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.pinned, c)
-}
-
 // takeBack revokes tokens that nobody is to have, and tells if that fails.
 func (f *Storefront) takeBack(ctx context.Context, tokens ...*Token) {
 	if err := takeBack(ctx, f.opts.Revoke, tokens...); err != nil {

@@ -156,6 +156,7 @@ func TestStorefrontForgetsCustomers(t *testing.T) {
 			s.shelf.failing(nil)
 			pass(time.Second)
 			v.wantWho("ada")
+			synctest.Wait() // it is saved in the background
 		}},
 		{"never saved", func(s *site, v *visitor, tok *bearer.Token) {
 			s.p.kill(tok.AccessToken)
