@@ -148,7 +148,8 @@ func (s *stand) hear(event any) {
 	complain := func(format string, args ...any) { s.amiss = append(s.amiss, fmt.Sprintf(format, args...)) }
 	switch e := event.(type) {
 	case *runtime.EventExceptionThrown:
-		complain("exception: %v", e.ExceptionDetails)
+		b, _ := json.Marshal(e.ExceptionDetails)
+		complain("exception: %s", b)
 	case *runtime.EventConsoleAPICalled:
 		b, _ := json.Marshal(e.Args)
 		complain("console: %s", b)
