@@ -29,4 +29,6 @@ command -v google-chrome >/dev/null 2>&1 || need chromium chromium "the example 
 need redis-server redis-server "package redisstore is tested with a Redis of its own"
 
 # "work" is every module of go.work.
-CGO_ENABLED=1 exec go test -race "$@" work
+CGO_ENABLED=1 go test -race "$@" work
+
+./docs/model/check.sh
