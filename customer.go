@@ -21,6 +21,7 @@ type customer struct {
 	mu      sync.Mutex // guards what follows
 	rec     record     // the latest one
 	kept    []byte     // what the home holds, as far as known: not rec if saving that has failed
+	tried   [][]byte   // what it may hold though saving it seemed to fail
 	changes int        // of rec
 	past    []string   // access tokens that it had before rec
 	ended   bool
@@ -175,8 +176,8 @@ func (c *customer) knows(raw []byte, changes int) bool {
 func (c *customer) holds(raw []byte) (record, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if bytes.Equal(raw, c.rec.raw) {
-		c.kept = c.rec.raw // a write that seemed to fail has not
+	if bytes.Equal(raw, c.rec.raw) || slices.ContainsFunc(c.tried, func(t []byte) bool { return bytes.Equal(raw, t) }) {
+		c.kept = raw // a write that seemed to fail has not
 	}
 	return c.rec, bytes.Equal(raw, c.kept)
 }
@@ -188,6 +189,9 @@ func (c *customer) take(r record, kept []byte) {
 	}
 	c.rec, c.kept = r, kept
 	c.changes++
+	if bytes.Equal(kept, r.raw) {
+		c.tried = nil
+	}
 }
 
 // had reports whether t is or was the customer's token.

@@ -1,12 +1,13 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"crypto/hmac"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"strings"
 	"sync"
 	"time"
 )
@@ -15,17 +16,93 @@ const (
 	leaseTime  = 3 * time.Second        // a holder that has died is out of the way after it
 	leaseRenew = time.Second            // how often a living one renews it
 	leasePoll  = 100 * time.Millisecond // how often the others look
+	leaseMax   = time.Minute            // for how long it is renewed if the request has no time limit
 	noteWait   = 3 * time.Second        // how long to wait for what a lost holder may have got
 	noteLife   = time.Hour              // longer than any process is stopped and goes on
 )
 
-// lease is one process's turn to make the token request of a fleet. It is renewed
-// until it is released.
-type lease struct {
+// claim is a process's claim to the turn to make the token request of a fleet, by
+// the protocol of docs/fleet.md, whose steps the comments name.
+type claim struct {
 	storage Storage
-	key     string
-	lock    Lock
-	owner   string // signs notes
+	key     string // of the lock; those of the note and the pause begin with it
+	owner   string // this process among the others
+
+	// look looks for what the request is to bring, past every copy, and reports
+	// whether it is there already.
+	look func(ctx context.Context) (found bool, err error)
+
+	// spend is the refresh token that the request would spend, going by what look
+	// has seen last; empty if it would spend none.
+	spend func() string
+}
+
+// take waits for the turn. It is not needed if what the request is to bring was
+// found. An error that is final says that no request is to be made; any other is
+// the storage's, which holds nobody up: go on, with the lease that may come with it.
+// A storage without locks gives no lease.
+func (c *claim) take(ctx context.Context) (l *lease, found bool, err error) {
+	locker, _ := c.storage.(Locker)
+	for {
+		if found, err := c.find(ctx); found || err != nil || locker == nil { // 1
+			return nil, found, err
+		}
+		l, err := c.try(ctx, locker) // 2
+		switch {
+		case err == nil:
+			found, err := l.prepare(ctx)
+			if !found && err != ErrLockLost && !final(ctx, err) {
+				return l, false, err
+			}
+			l.finish(ctx)
+			if err != ErrLockLost {
+				return nil, found, err
+			}
+		case !errors.Is(err, ErrLocked):
+			return nil, false, err
+		}
+		if err := poll(ctx); err != nil {
+			return nil, false, err
+		}
+	}
+}
+
+// find is look, with an error if nothing was found and others have just failed to
+// get it.
+func (c *claim) find(ctx context.Context) (bool, error) {
+	if found, err := c.look(ctx); found || err != nil {
+		return found, err
+	}
+	raw, err := load(Uncached(ctx), c.storage, c.pauseKey())
+	if err != nil {
+		return false, err
+	}
+	return false, pausedUntil(raw, time.Now())
+}
+
+func poll(ctx context.Context) error {
+	select {
+	case <-time.After(jitter(leasePoll, 0.5)):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// final reports whether an error of take says that no request is to be made.
+func final(ctx context.Context, err error) bool {
+	_, elsewhere := err.(*elsewhereError)
+	return elsewhere || ctx.Err() != nil
+}
+
+func (c *claim) noteKey() string  { return c.key + "-spending" }
+func (c *claim) pauseKey() string { return c.key + "-pause" }
+
+// lease is a turn. It is renewed until it ends.
+type lease struct {
+	*claim
+	lock Lock
+	note []byte // what was written before the refresh token is spent; nil if nothing was
 
 	stop context.CancelFunc
 	done chan struct{}
@@ -35,78 +112,27 @@ type lease struct {
 	lost    bool
 }
 
-// takeTurn is takeLease, if the storage has locks; otherwise it looks once. If a
-// refresh token is going to be spent, as spend says once the turn has come, that is
-// noted. No lease and no error means that look has found what was wanted, if found.
-func takeTurn(ctx context.Context, storage Storage, key, owner string, look func(context.Context) (bool, error), spend func() string) (l *lease, found bool, err error) {
-	locker, ok := storage.(Locker)
-	if !ok {
-		found, err = look(ctx)
-		return nil, found, err
-	}
-	for {
-		if l, err = takeLease(ctx, locker, key, owner, look); l == nil {
-			return nil, err == nil, err
-		}
-		token := spend()
-		if token == "" {
-			return l, false, nil
-		}
-		found, err = l.spends(ctx, token, look)
-		if !found && err == nil {
-			return l, false, nil
-		}
-		l.release()
-		if found || err != ErrLockLost {
-			return nil, found, err
-		}
-	}
-}
-
-// takeLease waits for the turn, and looks whether it is still needed: before, and
-// again once it has come, since others may have been quicker. It returns no lease
-// if look has found what was wanted. An error of the storage, or the end of ctx, is
-// returned as it is.
-func takeLease(ctx context.Context, storage Locker, key, owner string, look func(context.Context) (bool, error)) (*lease, error) {
-	for {
-		if found, err := look(ctx); found || err != nil {
-			return nil, err
-		}
-		l, err := tryLease(ctx, storage, key, owner)
-		switch {
-		case err == nil:
-			found, err := look(ctx)
-			if found || err != nil {
-				l.release()
-				return nil, err
-			}
-			return l, nil
-		case !errors.Is(err, ErrLocked):
-			return nil, err
-		}
-		select {
-		case <-time.After(jitter(leasePoll, 0.5)):
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-}
-
-func tryLease(ctx context.Context, storage Locker, key, owner string) (*lease, error) {
+func (c *claim) try(ctx context.Context, locker Locker) (*lease, error) {
 	limited, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	start := time.Now()
-	lock, err := storage.TryLock(limited, key, leaseTime)
+	lock, err := locker.TryLock(limited, c.key, leaseTime)
 	if err != nil {
 		return nil, err
 	}
-	l := &lease{storage: storage, key: key, lock: lock, owner: owner, renewed: start, done: make(chan struct{})}
-	ctx, l.stop = context.WithCancel(context.WithoutCancel(ctx))
+	// A request that never ends must not keep the others waiting for ever. Its
+	// result is written after its time limit at the latest.
+	life := leaseMax
+	if end, ok := ctx.Deadline(); ok {
+		life = time.Until(end) + saveTimeout
+	}
+	l := &lease{claim: c, lock: lock, renewed: start, done: make(chan struct{})}
+	ctx, l.stop = context.WithTimeout(context.WithoutCancel(ctx), life)
 	go l.keep(ctx)
 	return l, nil
 }
 
-// keep renews the lease until it is stopped or lost.
+// keep renews the lease until it ends.
 func (l *lease) keep(ctx context.Context) {
 	defer close(l.done)
 	tick := time.NewTicker(leaseRenew)
@@ -151,71 +177,136 @@ func (l *lease) holds(ctx context.Context) bool {
 	return left >= leaseTime/2 || l.renew(ctx)
 }
 
-// end is release after the request for which the turn was, with its error. A nil
-// lease has nothing to end.
-func (l *lease) end(ctx context.Context, err error) {
-	if l == nil {
-		return
-	}
-	if !spent(err) {
-		l.spent(context.WithoutCancel(ctx))
-	}
-	l.release()
-}
-
-// release gives the turn to the next.
-func (l *lease) release() {
-	l.stop()
-	<-l.done
-	ctx, cancel := context.WithTimeout(context.Background(), leaseTime)
-	defer cancel()
-	l.lock.Unlock(ctx) // if it fails, the lease's end does it
-}
-
-// spends notes that this holder is about to spend a refresh token, so that whoever
-// comes after it, should it get lost, knows that the token may be spent and the
-// result on its way. found tells that it has arrived from one who got lost before:
-// look, which is asked for as long as that may take, has found it. It is an error
-// if the turn is over.
-func (l *lease) spends(ctx context.Context, refreshToken string, look func(context.Context) (bool, error)) (found bool, err error) {
-	digest := digestOf(refreshToken)
-	raw, err := load(Uncached(ctx), l.storage, l.noteKey())
-	if err != nil {
-		return false, err
-	}
-	if before, owner, _ := strings.Cut(string(raw), " "); before == digest && owner != l.owner {
-		for end := time.Now().Add(noteWait); time.Now().Before(end); {
-			select {
-			case <-time.After(jitter(leasePoll, 0.5)):
-			case <-ctx.Done():
-				return false, ctx.Err()
-			}
-			if found, err := look(ctx); found || err != nil {
-				return found, err
+// prepare looks again, now that the turn has come, and notes the refresh token that
+// is going to be spent, so that whoever comes next, should this process get lost,
+// knows that the result may be on its way. It is ErrLockLost if the turn is over.
+func (l *lease) prepare(ctx context.Context) (found bool, err error) {
+	for {
+		token := l.spend()
+		var before []byte
+		if token != "" {
+			// Before the record: a holder who was slow writes that first and then
+			// deletes his note. Who reads the note last may find neither.
+			if before, err = load(Uncached(ctx), l.storage, l.noteKey()); err != nil {
+				return false, err
 			}
 		}
+		if found, err := l.find(ctx); found || err != nil { // 3
+			return found, err
+		}
+		if l.spend() != token {
+			continue
+		}
+		if token == "" {
+			return false, nil
+		}
+		if names(before, token) && !bytes.Contains(before, []byte(l.owner)) {
+			if found, err := l.await(ctx, token); found || err != nil { // 4
+				return found, err
+			}
+			if l.spend() != token {
+				continue
+			}
+		}
+		ok, err := l.write(ctx, before, token) // 5
+		switch {
+		case err != nil:
+			return false, err
+		case !ok:
+			continue
+		case !l.holds(ctx):
+			return false, ErrLockLost
+		}
+		return false, nil
 	}
-	if err := set(ctx, l.storage, l.noteKey(), []byte(digest+" "+l.owner), noteLife); err != nil {
-		return false, err
-	}
-	if !l.holds(ctx) {
-		return false, ErrLockLost
+}
+
+// await waits for what the one who has noted the token may have got: found says
+// that it has come. If somebody has written what helps only to spend another token
+// it ends too.
+func (l *lease) await(ctx context.Context, token string) (found bool, err error) {
+	for end := time.Now().Add(noteWait); time.Now().Before(end) && l.spend() == token; {
+		if err := poll(ctx); err != nil {
+			return false, err
+		}
+		if found, err := l.find(ctx); found || err != nil {
+			return found, err
+		}
 	}
 	return false, nil
 }
 
-// spent removes the note: what the token has brought is in the storage.
-func (l *lease) spent(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	l.storage.Delete(ctx, l.noteKey()) // if it fails, it names a token that nobody has any more
+// write notes the token, unless there is another note than before by now. No two
+// notes are alike.
+func (l *lease) write(ctx context.Context, before []byte, token string) (bool, error) {
+	l.note = []byte(digestOf(token) + " " + l.owner + " " + rand.Text())
+	storage, ok := l.storage.(CompareAndSwapper)
+	if !ok {
+		return true, set(ctx, l.storage, l.noteKey(), l.note, noteLife)
+	}
+	return stored{storage, l.noteKey()}.swap(ctx, before, l.note, noteLife)
 }
 
-func (l *lease) noteKey() string { return l.key + "-spending" }
+// finish is release, after the note was deleted: what the token has brought is in
+// the storage, or nothing will come of it. A nil lease has nothing to end.
+func (l *lease) finish(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	if l.note != nil {
+		l.erase(context.WithoutCancel(ctx))
+	}
+	l.release(ctx)
+}
+
+// erase deletes the note. If that fails, it names a token that nobody has any more.
+func (l *lease) erase(ctx context.Context) {
+	if storage, ok := l.storage.(CompareAndSwapper); ok {
+		stored{storage, l.noteKey()}.swap(ctx, l.note, nil, 0)
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	l.storage.Delete(ctx, l.noteKey())
+}
+
+// release gives the turn to the next.
+func (l *lease) release(ctx context.Context) {
+	if l == nil {
+		return
+	}
+	l.abandon()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), leaseTime)
+	defer cancel()
+	l.lock.Unlock(ctx) // if it fails, the lease's end does it
+}
+
+// abandon lets the turn lapse: what was got is yet to be written, and whoever comes
+// next is to wait for it.
+func (l *lease) abandon() {
+	if l == nil {
+		return
+	}
+	l.stop()
+	<-l.done
+}
 
 // digestOf names a refresh token to those who have it.
 func digestOf(refreshToken string) string {
 	mac := hmac.New(sha256.New, []byte(refreshToken))
 	mac.Write([]byte("bearer: a refresh token that is being spent"))
 	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// names reports whether a note is about the refresh token.
+func names(note []byte, refreshToken string) bool {
+	digest, _, _ := bytes.Cut(note, []byte(" "))
+	return string(digest) == digestOf(refreshToken)
+}
+
+// refused reports whether a note in the storage, which stays when a refresh token
+// was refused, is about this one.
+func refused(ctx context.Context, storage Storage, key, refreshToken string) (bool, error) {
+	note, err := load(Uncached(ctx), storage, (&claim{key: key}).noteKey())
+	return names(note, refreshToken), err
 }

@@ -42,8 +42,14 @@ type SourceOptions struct {
 	Storage Storage
 
 	// Key must name all that makes the token what it is, the client and the scope, and
-	// no secret. Storage needs it.
+	// no secret. Storage needs it, and may get values under keys that begin with it.
 	Key string
+
+	// Accept reports whether a token that Storage holds is one for this source, in
+	// case that others write under the same Key. What is not counts as no token, and
+	// is overwritten. If nil, all are accepted. It must not verify anything over the
+	// network.
+	Accept func(*Token) bool
 
 	// RefreshAhead is how long before its expiry a token begins to age, and is
 	// refreshed while it serves. Each token takes between 5/7 of it and all of

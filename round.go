@@ -43,7 +43,7 @@ func (s *Source) request(ctx context.Context, seen *held) (*Token, error) {
 			return nil, err
 		}
 		defer func() { end(err) }()
-		t, err := s.obtain(ctx, r)
+		t, err := s.obtain(ctx, &r)
 		if err != nil {
 			return nil, err
 		}
@@ -85,13 +85,13 @@ func (s *Source) reason(serving bool) Reason {
 	return ReasonMissing
 }
 
-// obtain asks Refresh, or the TokenFunc.
-func (s *Source) obtain(ctx context.Context, r round) (*Token, error) {
+// obtain asks Refresh, or the TokenFunc; then there is no old token in r.
+func (s *Source) obtain(ctx context.Context, r *round) (*Token, error) {
 	if s.canRefresh(r.old) {
 		t, err := s.opts.Refresh(ctx, r.old)
 		switch {
 		case isInvalidGrant(err):
-			if s.shared.overtaken(ctx, r) || !s.giveUp(r) {
+			if s.shared.overtaken(ctx, *r) || !s.giveUp(*r) {
 				return nil, errDetached
 			}
 		case err != nil:
@@ -106,6 +106,7 @@ func (s *Source) obtain(ctx context.Context, r round) (*Token, error) {
 			return t, nil
 		}
 	}
+	r.old = nil
 	t, err := s.fetch(ctx)
 	if err != nil {
 		return nil, err

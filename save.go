@@ -27,7 +27,7 @@ func (s *Source) save(ctx context.Context, r round, t *Token) error {
 		if s.late(r) {
 			return errDetached
 		}
-		return s.write(ctx, t)
+		return s.write(ctx, &r, t)
 	})
 }
 
@@ -44,7 +44,7 @@ func (s *Source) saveAgain(ctx context.Context, t *Token) {
 		if h := s.cur.Load(); h == nil || h.token != t || !h.unsaved {
 			return nil
 		}
-		if err := s.write(ctx, t); err != nil {
+		if err := s.write(ctx, nil, t); err != nil {
 			return err
 		}
 		for {
@@ -72,11 +72,16 @@ func (s *Source) saved(ctx context.Context, write func(context.Context) error) e
 	return err
 }
 
-// write has the token kept wherever it is to be.
-func (s *Source) write(ctx context.Context, t *Token) error {
+// write has the token kept wherever it is to be. r has brought it, just now; nil: it
+// is the token's second time.
+func (s *Source) write(ctx context.Context, r *round, t *Token) error {
 	var err error
-	if s.shared != nil {
-		err = s.shared.write(ctx, t, time.Now())
+	switch {
+	case s.shared == nil:
+	case r == nil:
+		err = s.shared.catchUp(ctx)
+	default:
+		err = s.shared.write(ctx, t, r.old != nil, time.Now())
 	}
 	if s.opts.OnChange != nil {
 		err = errors.Join(err, s.opts.OnChange(ctx, t))

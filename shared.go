@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -15,24 +16,25 @@ type shared struct {
 	storage Storage
 	key     string
 	owner   string // this source among them
+	accept  func(*Token) bool
 	down    complaint
 
 	mu      sync.Mutex // guards what follows
 	kept    []byte     // what the storage was last known to hold
-	unsaved bool       // it has failed to take what came after that
+	pending *pending   // what it has failed to take; nil if nothing
+	tried   [][]byte   // what it may hold though it seemed to fail
 }
 
-const (
-	// refreshLife is how long a storage keeps a token whose refresh token's life
-	// nobody knows: Commerce Layer's 2 weeks.
-	refreshLife = 14 * 24 * time.Hour
+// pending is a record that is to be written.
+type pending struct {
+	record
+	end       time.Time // of its use
+	refreshed bool      // it is the result of a refresh, and no new beginning
+}
 
-	// failureLife is how long a failed request keeps the other processes from making
-	// the same one.
-	failureLife = time.Second
-)
-
-var errElsewhere = &safeError{"another process has just failed to get the token", nil}
+// refreshLife is how long a storage keeps a token whose refresh token's life
+// nobody knows: Commerce Layer's 2 weeks.
+const refreshLife = 14 * 24 * time.Hour
 
 func newShared(o *SourceOptions) *shared {
 	if o.Storage == nil {
@@ -41,7 +43,7 @@ func newShared(o *SourceOptions) *shared {
 	if o.Key == "" {
 		panic("bearer: SourceOptions.Storage needs a Key, one that names the client and the scope of the token")
 	}
-	return &shared{storage: o.Storage, key: o.Key, owner: rand.Text()}
+	return &shared{storage: o.Storage, key: o.Key, owner: rand.Text(), accept: o.Accept}
 }
 
 // complaint is about a storage that fails, told at most every ten seconds.
@@ -62,23 +64,23 @@ func (c *complaint) due() bool {
 	return true
 }
 
-func (s *Source) storageFailed(ctx context.Context, err error) {
-	if s.shared.down.due() {
-		s.opts.Observer(ctx, StorageFailed{Name: s.opts.Name, Err: err})
-	}
-}
-
 // turn waits for this process's turn to make r, if there are others. errDetached
 // says that one of them has made it, and the source has its token. Otherwise it
 // returns r with the latest refresh token, and what ends the turn, given the error
 // of the request. A storage that fails holds nobody up.
 func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) {
-	none := func(error) {}
 	if s.shared == nil {
-		return r, none, nil
+		return r, func(error) {}, nil
 	}
 	sh, old := s.shared, r.old
-	look := func(ctx context.Context) (bool, error) {
+	if r.reason == ReasonEvicted && !s.canRefresh(old) {
+		sh.drop()
+	}
+	c := &claim{storage: sh.storage, key: sh.key, owner: sh.owner}
+	c.look = func(ctx context.Context) (bool, error) {
+		if err := sh.catchUp(ctx); err != nil {
+			return false, err
+		}
 		rec, err := sh.read(ctx)
 		switch {
 		case err != nil:
@@ -90,26 +92,25 @@ func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) 
 			r.old = rec.token
 		case rec.state == StateCustomer && r.reason == ReasonEvicted:
 			sh.remove(ctx, rec) // for those who have not met with the rejection
+		case rec.state == StateExpired || isTombstone(rec.raw):
+			r.old = nil
 		}
-		failed, err := load(Uncached(ctx), sh.storage, sh.failureKey())
-		if err == nil && failed != nil {
-			err = errElsewhere
-		}
-		return false, err
+		return false, nil
 	}
-	l, found, err := takeTurn(ctx, sh.storage, sh.key, sh.owner, look, func() string {
+	c.spend = func() string {
 		if s.canRefresh(r.old) {
 			return r.old.RefreshToken
 		}
 		return ""
-	})
+	}
+	l, found, failed := c.take(ctx)
 	switch {
 	case found:
 		return r, nil, errDetached
-	case err == errElsewhere || ctx.Err() != nil:
-		return r, nil, err
-	case err != nil:
-		s.storageFailed(ctx, err)
+	case failed != nil && final(ctx, failed):
+		return r, nil, failed
+	case failed != nil && sh.down.due():
+		s.opts.Observer(ctx, StorageFailed{Name: s.opts.Name, Err: failed})
 	}
 	s.mu.Lock()
 	if s.last == old {
@@ -117,11 +118,17 @@ func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) 
 	}
 	s.refreshing = s.canRefresh(r.old)
 	s.mu.Unlock()
-	if l == nil {
-		return r, none, nil
-	}
-	return r, func(err error) { sh.end(ctx, l, err) }, nil
+	return r, func(err error) {
+		if err != nil && err != errDetached && failed == nil {
+			c.pause(ctx, err)
+		}
+		sh.end(ctx, l, r.old)
+	}, nil
 }
+
+// isTombstone reports whether raw says that the token was removed, for all
+// processes.
+func isTombstone(raw []byte) bool { return bytes.Equal(bytes.TrimSpace(raw), signedOut.raw) }
 
 // serves reports whether the record has a token for somebody who needs another one
 // than old.
@@ -134,24 +141,19 @@ func (r record) serves(old *Token) bool {
 	return h != nil && !h.expired(now)
 }
 
-// end gives the turn to the next, and tells it of a failure.
-func (sh *shared) end(ctx context.Context, l *lease, err error) {
-	if err != nil && err != errDetached {
-		set(context.WithoutCancel(ctx), sh.storage, sh.failureKey(), []byte("failed"), failureLife)
+// end ends the turn, in which old was spent, if it was good for that.
+func (sh *shared) end(ctx context.Context, l *lease, old *Token) {
+	sh.mu.Lock()
+	pending, over := sh.pending != nil, bytes.Equal(sh.kept, expired.raw)
+	sh.mu.Unlock()
+	switch {
+	case pending:
+		l.abandon()
+	case over && old != nil:
+		l.release(ctx) // the note tells what was refused
+	default:
+		l.finish(ctx)
 	}
-	l.end(ctx, err)
-}
-
-func (sh *shared) failureKey() string { return sh.key + "-failed" }
-
-// overtaken reports whether the storage holds another refresh token than the one
-// that r has spent: then that is why it was refused.
-func (sh *shared) overtaken(ctx context.Context, r round) bool {
-	if sh == nil {
-		return false
-	}
-	rec, err := sh.read(ctx)
-	return err == nil && rec.state == StateCustomer && rec.token.RefreshToken != r.old.RefreshToken
 }
 
 // read returns the record, past every copy. What is none counts as no record: the
@@ -162,34 +164,31 @@ func (sh *shared) read(ctx context.Context) (record, error) {
 		return record{}, err
 	}
 	sh.mu.Lock()
-	behind := sh.unsaved && bytes.Equal(raw, sh.kept)
-	if !behind {
-		sh.kept, sh.unsaved = raw, false
+	if sh.pending == nil {
+		sh.kept = raw
 	}
 	sh.mu.Unlock()
-	if behind {
-		return record{raw: raw}, nil
-	}
+	return sh.decode(raw), nil
+}
+
+// decode returns the record, if that is one that this source may use.
+func (sh *shared) decode(raw []byte) record {
 	r, err := decodeRecord(raw)
-	if err != nil {
-		return record{raw: raw}, nil
+	if err != nil || r.state == StateCustomer && sh.accept != nil && !sh.accept(r.token) {
+		return record{raw: raw}
 	}
-	return r, nil
+	return r
 }
 
 // remove deletes the record, unless it has been replaced.
-func (sh *shared) remove(ctx context.Context, r record) error {
-	storage, ok := sh.storage.(CompareAndSwapper)
-	if !ok {
-		return nil // it will be overwritten
+func (sh *shared) remove(ctx context.Context, r record) {
+	if storage, ok := sh.storage.(CompareAndSwapper); ok { // else it will be overwritten
+		stored{storage, sh.key}.swap(ctx, r.raw, nil, 0)
 	}
-	_, err := stored{storage, sh.key}.swap(ctx, r.raw, nil, 0)
-	return err
 }
 
-// write puts a token into the storage. One with a refresh token does not replace
-// what another process has written meanwhile: that one is the later.
-func (sh *shared) write(ctx context.Context, t *Token, now time.Time) error {
+// write puts a token into the storage: one that a refresh has brought, or a new one.
+func (sh *shared) write(ctx context.Context, t *Token, refreshed bool, now time.Time) error {
 	life := refreshLife
 	switch {
 	case t.RefreshToken != "":
@@ -203,38 +202,163 @@ func (sh *shared) write(ctx context.Context, t *Token, now time.Time) error {
 		return err
 	}
 	sh.mu.Lock()
-	kept := sh.kept
+	sh.pending = &pending{r, now.Add(life), refreshed}
 	sh.mu.Unlock()
-	if storage, ok := sh.storage.(CompareAndSwapper); ok && t.RefreshToken != "" {
-		_, err = stored{storage, sh.key}.swap(ctx, kept, r.raw, life)
-	} else {
-		err = set(ctx, sh.storage, sh.key, r.raw, life)
+	return sh.catchUp(ctx)
+}
+
+// catchUp writes what is to be written, if anything is. It does not replace what
+// another process has written meanwhile: that is the later.
+func (sh *shared) catchUp(ctx context.Context) error {
+	sh.mu.Lock()
+	p, old := sh.pending, sh.kept
+	if p != nil {
+		sh.tried = append(sh.tried[max(0, len(sh.tried)-8):], p.raw)
 	}
+	sh.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	life := time.Until(p.end)
+	if life <= 0 {
+		sh.settle(p, old)
+		return nil
+	}
+	storage, ok := sh.storage.(CompareAndSwapper)
+	if !ok {
+		err := set(ctx, sh.storage, sh.key, p.raw, life)
+		if err == nil {
+			sh.settle(p, p.raw)
+		}
+		return err
+	}
+	home := stored{storage, sh.key}
+	for range 4 {
+		ok, err := home.swap(ctx, old, p.raw, life)
+		if err != nil {
+			return err
+		}
+		if ok {
+			sh.settle(p, p.raw)
+			return nil
+		}
+		if old, err = home.load(Uncached(ctx)); err != nil {
+			return err
+		}
+		yields, err := sh.yields(ctx, old, p)
+		if err != nil {
+			return err
+		}
+		if !yields {
+			sh.settle(p, old)
+			return nil
+		}
+	}
+	return errTooLate
+}
+
+// settle notes that p need not be written any more, and what the storage holds.
+func (sh *shared) settle(p *pending, holds []byte) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	sh.unsaved = err != nil
-	if err == nil && bytes.Equal(sh.kept, kept) {
-		sh.kept = r.raw // or what the swap has lost to, which the next read tells
+	if sh.pending == p {
+		sh.pending, sh.tried, sh.kept = nil, nil, holds
 	}
-	return err
+}
+
+// drop gives up what is to be written.
+func (sh *shared) drop() {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	sh.pending, sh.tried = nil, nil
+}
+
+// yields reports whether what the storage holds makes way for p.
+func (sh *shared) yields(ctx context.Context, raw []byte, p *pending) (bool, error) {
+	r := sh.decode(raw)
+	switch {
+	case !p.refreshed:
+		return p.token.RefreshToken != "" || !r.serves(nil), nil
+	case sh.knows(raw):
+		return true, nil
+	case r.state == StateExpired: // since what p was got with was refused, or p itself
+		itself, err := refused(ctx, sh.storage, sh.key, p.token.RefreshToken)
+		return !itself, err
+	}
+	return r.state != StateCustomer && !isTombstone(raw), nil
+}
+
+// knows reports whether raw is what the storage has held before, or no later than
+// what it has failed to take.
+func (sh *shared) knows(raw []byte) bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return bytes.Equal(raw, sh.kept) || slices.ContainsFunc(sh.tried, func(t []byte) bool { return bytes.Equal(raw, t) })
+}
+
+// overtaken reports whether the storage holds another refresh token than the one
+// that r has spent in vain: then that is why it was refused. If not, the storage is
+// told that there is none any more.
+func (sh *shared) overtaken(ctx context.Context, r round) bool {
+	if sh == nil {
+		return false
+	}
+	sh.drop() // nobody is to get what was refused
+	for range 4 {
+		raw, err := load(Uncached(ctx), sh.storage, sh.key)
+		if err != nil {
+			return false
+		}
+		rec := sh.decode(raw)
+		switch {
+		case rec.state != StateCustomer:
+			return false
+		case rec.token.RefreshToken != r.old.RefreshToken && !sh.knows(raw):
+			return true
+		}
+		storage, ok := sh.storage.(CompareAndSwapper)
+		if !ok {
+			return false
+		}
+		ok, err = stored{storage, sh.key}.swap(ctx, raw, expired.raw, refreshLife)
+		if ok {
+			sh.mu.Lock()
+			sh.kept = expired.raw
+			sh.mu.Unlock()
+		}
+		if ok || err != nil {
+			return false
+		}
+	}
+	return false
 }
 
 // Remove is [Source.Forget] for all processes: it deletes the token from
 // SourceOptions.Storage too. Processes that hold it in memory go on with it until
-// a server rejects it. The token is returned also if that fails.
+// it ends or a server rejects it; its refresh token is not used again. The token is
+// returned also if that fails.
 func (s *Source) Remove(ctx context.Context) (*Token, error) {
-	t := s.Forget()
-	if s.shared == nil {
+	t, sh := s.Forget(), s.shared
+	if sh == nil {
 		return t, nil
 	}
+	sh.drop()
 	if t == nil {
-		if r, err := s.shared.read(ctx); err == nil {
+		if r, err := sh.read(ctx); err == nil {
 			t = r.token
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storageTimeout)
-	defer cancel()
-	if err := s.shared.storage.Delete(ctx, s.shared.key); err != nil && !errors.Is(err, ErrNotFound) {
+	ctx = context.WithoutCancel(ctx)
+	var err error
+	if t != nil && t.RefreshToken != "" {
+		// A refresh that is under way elsewhere must not bring it back.
+		err = set(ctx, sh.storage, sh.key, signedOut.raw, refreshLife)
+	} else {
+		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+		defer cancel()
+		err = sh.storage.Delete(ctx, sh.key)
+	}
+	if err != nil && !errors.Is(err, ErrNotFound) {
 		return t, &safeError{"the token could not be deleted from the storage: " + describe(err), err}
 	}
 	return t, nil

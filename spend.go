@@ -36,8 +36,8 @@ func (c *customer) renew(ctx context.Context) (*Token, error) {
 	case r.state == StateCustomer:
 		c.saw(ctx, r.raw, changes)
 		return nil, errDetached
-	case c.finish(r.state) && r.state == StateExpired:
-		c.front.opts.Observer(ctx, CustomerExpired{Storefront: c.front.opts.Name, Owner: seen.owner})
+	default:
+		c.isOver(ctx, r.state, seen)
 	}
 	return nil, ErrCustomerExpired
 }
@@ -56,27 +56,31 @@ func (c *customer) spendContained(ctx context.Context, seen record) (s spending,
 func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
 	f := c.front
 	var rec record
-	look := func(ctx context.Context) (bool, error) {
+	turn := &claim{storage: f.opts.Customers, key: c.home.lock(seen), owner: f.owner}
+	turn.look = func(ctx context.Context) (bool, error) {
+		if err := c.catchUp(ctx); err != nil {
+			return false, err
+		}
 		var err error
 		if rec, err = c.current(ctx); err != nil {
 			return false, err
 		}
 		return rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw), nil
 	}
-	for range 4 {
-		l, found, err := takeTurn(ctx, f.opts.Customers, c.home.lock(seen), f.owner, look, func() string {
-			if f.opts.Refresh == nil {
-				return ""
-			}
-			return rec.token.RefreshToken
-		})
-		if found {
-			return spending{record: rec, by: c}, nil
+	turn.spend = func() string {
+		if f.opts.Refresh == nil {
+			return ""
 		}
-		if err != nil {
-			if ctx.Err() != nil {
-				return spending{}, err
-			}
+		return seen.token.RefreshToken
+	}
+	for range 4 {
+		l, found, err := turn.take(ctx)
+		switch {
+		case found:
+			return spending{record: rec, by: c}, nil
+		case err != nil && final(ctx, err):
+			return spending{}, err
+		case err != nil:
 			f.down(ctx, err)
 			rec, _, _ = c.latest()
 		}
@@ -91,7 +95,17 @@ func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
 // another writer was quicker.
 func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spending, done bool, err error) {
 	f := c.front
-	defer func() { l.end(ctx, err) }()
+	refused := false
+	defer func() {
+		switch {
+		case refused:
+			l.release(ctx) // the note tells which one
+		case c.unsaved(time.Now()):
+			l.abandon()
+		default:
+			l.finish(ctx)
+		}
+	}()
 	if rec.token.RefreshToken == "" || f.opts.Refresh == nil {
 		if _, serving := c.source.due(); serving {
 			return spending{record: rec, by: c, requested: true}, true, nil // there will be no other one
@@ -102,8 +116,16 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	t, err := f.opts.Refresh(ctx, rec.token)
 	switch {
 	case isInvalidGrant(err):
-		return spending{record: expired, by: c}, !c.replaced(ctx, rec, l != nil) && c.expire(ctx), nil
+		replaced, unread := c.replaced(ctx, rec, l != nil)
+		if unread != nil {
+			return spending{}, true, &safeError{"the refresh token was refused, and the storage does not tell whether another process was quicker: " + describe(unread), unread}
+		}
+		refused = !replaced && c.expire(ctx)
+		return spending{record: expired, by: c}, refused, nil
 	case err != nil:
+		if l != nil {
+			l.pause(ctx, err)
+		}
 		return spending{}, true, err
 	case t == nil || t.AccessToken == "":
 		return spending{}, true, errEmptyToken
@@ -129,19 +151,19 @@ func (c *customer) current(ctx context.Context) (record, error) {
 // whose refresh token was refused. If that process was quicker to spend it, what it
 // has got may still be on its way to the home, unless this one is alone: its turn has
 // come after the other's.
-func (c *customer) replaced(ctx context.Context, rec record, alone bool) bool {
+func (c *customer) replaced(ctx context.Context, rec record, alone bool) (bool, error) {
 	for _, pause := range [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond} {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
-			return false
+			return false, ctx.Err()
 		}
 		now, err := c.current(ctx)
-		if err != nil || alone || !bytes.Equal(now.raw, rec.raw) {
-			return err == nil && !bytes.Equal(now.raw, rec.raw)
+		if replaced := !bytes.Equal(now.raw, rec.raw); err != nil || alone || replaced {
+			return replaced, err
 		}
 	}
-	return false
+	return false, nil
 }
 
 // expire notes that the customer's session is over, unless the home holds
@@ -208,30 +230,61 @@ func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok
 	for range 4 {
 		ok, err = c.home.swap(ctx, kept, next.raw, c.front.life(next, time.Now()))
 		if err != nil {
+			c.mu.Lock()
+			c.tried = append(c.tried[max(0, len(c.tried)-8):], next.raw)
+			c.mu.Unlock()
 			return kept, false, err
 		}
 		if ok {
 			return next.raw, true, nil
 		}
 		raw, err := c.home.load(Uncached(ctx))
-		switch {
-		case err != nil:
+		if err != nil {
 			return kept, false, err
-		case bytes.Equal(raw, next.raw):
-			return next.raw, true, nil
-		case bytes.Equal(raw, rec.raw): // saveAgain was quicker
-			kept = raw
-		case bytes.Equal(raw, expired.raw): // another process has spent it too, after us
-			kept = raw
-		default:
-			return kept, false, nil
 		}
+		if bytes.Equal(raw, next.raw) {
+			return next.raw, true, nil
+		}
+		yields, err := c.yields(ctx, raw, rec, next)
+		if err != nil || !yields {
+			return kept, false, err
+		}
+		kept = raw
 	}
 	return kept, false, errTooLate
 }
 
-// saveAgain writes a record that the home has failed to take, at most once a
-// second.
+// yields reports whether what the home holds makes way for next, which rec was
+// spent for.
+func (c *customer) yields(ctx context.Context, raw []byte, rec, next record) (bool, error) {
+	switch {
+	case bytes.Equal(raw, rec.raw):
+		return true, nil // another write was quicker
+	case bytes.Equal(raw, expired.raw): // since rec's token was refused, or that of next
+		itself, err := refused(ctx, c.front.opts.Customers, c.home.lock(rec), next.token.RefreshToken)
+		return !itself, err
+	}
+	_, known := c.holds(raw)
+	return known, nil
+}
+
+// catchUp writes a record that the home has failed to take. If the home holds
+// somebody else's by now, that stays.
+func (c *customer) catchUp(ctx context.Context) error {
+	if !c.unsaved(time.Now()) {
+		return nil
+	}
+	rec, kept, changes := c.latest()
+	holds, ok, err := c.write(ctx, record{raw: kept}, rec)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if ok && c.changes == changes {
+		c.kept, c.tried = holds, nil
+	}
+	return err
+}
+
+// saveAgain is catchUp in the background, at most once a second.
 func (c *customer) saveAgain(ctx context.Context) {
 	now := time.Now()
 	c.mu.Lock()
@@ -240,24 +293,22 @@ func (c *customer) saveAgain(ctx context.Context) {
 		return
 	}
 	c.saving, c.saveAt = true, now.Add(time.Second)
-	rec, kept, changes := c.rec, c.kept, c.changes
+	changes := c.changes
 	ctx = detached(ctx)
 	go func() {
-		ok, err := c.home.swap(ctx, kept, rec.raw, c.front.life(rec, now))
+		err := c.catchUp(ctx)
 		var raw []byte
-		if err == nil && !ok {
+		lost := err == nil && c.unsaved(time.Now())
+		if lost {
 			raw, err = c.home.load(Uncached(ctx))
 		}
 		c.mu.Lock()
 		c.saving = false
-		if ok && c.changes == changes {
-			c.kept = rec.raw
-		}
 		c.mu.Unlock()
 		switch {
 		case err != nil:
 			c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: err})
-		case !ok:
+		case lost:
 			c.saw(ctx, raw, changes)
 		}
 	}()

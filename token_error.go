@@ -45,6 +45,10 @@ type failure struct {
 
 func classify(err error, now time.Time) failure {
 	var f failure
+	if e, ok := err.(*elsewhereError); ok {
+		f.retryAfter = max(e.until.Sub(now), 0)
+		return f
+	}
 	e := retrieveError(err)
 	if e == nil {
 		return f
