@@ -113,13 +113,7 @@ func (s *Store) tryLock(h *held) (ok bool, err error) {
 }
 
 func lockIn(dir *os.Root) (f *os.File, ok bool, err error) {
-	f, err = openFile(dir, lockName, os.O_RDWR)
-	if errors.Is(err, fs.ErrNotExist) {
-		if f, err = openFile(dir, lockName, os.O_RDWR|os.O_CREATE|os.O_EXCL); errors.Is(err, fs.ErrExist) {
-			return nil, false, nil // somebody else was quicker
-		}
-	}
-	if err != nil {
+	if f, err = openFile(dir, lockName, os.O_RDWR|os.O_CREATE); err != nil {
 		return nil, false, err
 	}
 	if ok, err = tryLock(f); !ok {
