@@ -21,7 +21,7 @@
 //
 // A password's characters other than letters and digits are percent-encoded. One
 // server's address serves for a cluster too: it tells of the others. The parameters
-// dial_timeout=5s, write_timeout=2s (how long a connection may be silent),
+// dial_timeout=5s, write_timeout=5s (how long a connection may be silent),
 // client_name, protocol=2, client_cache=0 and skip_verify are known as well. For all
 // else, such as certificates or sentinels with a password, make a client of
 // [github.com/redis/rueidis] and pass it to [New].

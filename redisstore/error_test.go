@@ -49,7 +49,7 @@ func methods(t testing.TB, s *redisstore.Store) map[string]func() error {
 			return err
 		},
 		"TryLock": func() error {
-			l, err := s.TryLock(ctx, secretKey, time.Second)
+			l, err := s.TryLock(ctx, secretKey, time.Minute)
 			if err != nil {
 				return err
 			}

@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long something may take that has to happen.
-const patience = 10 * time.Second
+const patience = 20 * time.Second
 
 // TestMain lets more tests run at once than there are processors: they wait for Redis
 // most of the time.

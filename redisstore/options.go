@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	defaultTimeout = 2 * time.Second
+	defaultTimeout = 5 * time.Second
 	minTimeout     = 10 * time.Millisecond
 )
 
@@ -19,7 +19,7 @@ type Options struct {
 	Prefix string
 
 	// Timeout is how long a call waits for Redis, if its context lets it: one without
-	// a deadline must not wait for ever behind a server that has stopped. Zero means 2
+	// a deadline must not wait for ever behind a server that has stopped. Zero means 5
 	// seconds; it must be at least 10 ms.
 	Timeout time.Duration
 

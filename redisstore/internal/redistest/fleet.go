@@ -17,7 +17,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 	t.Helper()
 	all := make([]*Server, n)
 	for i := range all {
-		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+		s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
 		s.Do("CLUSTER", "SET-CONFIG-EPOCH", strconv.Itoa(i+1))
 		command := []string{"CLUSTER", "ADDSLOTS"}
 		for slot := slots * i / n; slot < slots*(i+1)/n; slot++ {
@@ -41,7 +41,7 @@ func StartCluster(t testing.TB, n int) []*Server {
 // Join starts one more server, and gives it a slot.
 func Join(t testing.TB, cluster []*Server) *Server {
 	t.Helper()
-	s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
+	s := Start(t, "--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
 	s.Do("CLUSTER", "MEET", "127.0.0.1", strconv.Itoa(cluster[0].port))
 	all := append(slices.Clone(cluster), s)
 	s.wait("all servers know each other", func() bool {
