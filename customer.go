@@ -144,7 +144,7 @@ func (c *customer) saw(ctx context.Context, raw []byte, changes int) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.changes == changes && !c.ended {
+	if c.changes == changes {
 		c.take(r, raw)
 		c.source.adopt(r.token, r.issued)
 	}

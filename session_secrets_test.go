@@ -3,7 +3,6 @@ package bearer_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -30,7 +29,7 @@ func TestNoSecretOfACustomerGetsOut(t *testing.T) {
 			}
 		}
 		p, customers := newProvider(), newShelf()
-		cause := errors.New("posting s3cr3t-cause")
+		cause := valueError{"posting s3cr3t-cause"}
 		log := slog.New(slog.NewJSONHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug}))
 		s := p.site(t, customers, func(o *bearer.StorefrontOptions) {
 			o.Logger = log

@@ -71,7 +71,7 @@ func (s *shelf) Get(ctx context.Context, key string) (value []byte, err error) {
 	if err == nil && !found {
 		err = bearer.ErrNotFound
 	}
-	if err != nil {
+	if err != nil || len(value) == 0 { // which may be nil too
 		value = nil
 	}
 	return value, err

@@ -80,6 +80,7 @@ func TestRotatedTwiceBeforeItIsWritten(t *testing.T) {
 				}
 				s.shelf.failing(errDown, "swap")
 			})
+			collect()
 		}
 		s.shelf.failing(nil)
 		pass(time.Minute)
