@@ -34,6 +34,9 @@ type Server struct {
 	client  rueidis.Client
 }
 
+// attributes are those of the process, as far as the system has them.
+var attributes *syscall.SysProcAttr
+
 // patience is how long a server may take to do what it has to do.
 const patience = 15 * time.Second
 
@@ -98,6 +101,7 @@ func (s *Server) begin() bool {
 	args = append(args, s.args...)
 	s.output = new(bytes.Buffer)
 	s.process = exec.Command(command(), args...)
+	s.process.SysProcAttr = attributes
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
