@@ -41,6 +41,17 @@
 // waiting and nothing else. Everything here is safe for concurrent use; there are
 // no timers, no goroutines while nobody calls, and nothing to close.
 //
+// # Several processes
+//
+// [SourceOptions].Storage is for processes that use the same token, and
+// [StorefrontOptions] has one for guests and one for customers: a token is read there
+// before it is requested, and written there before anybody has it. If the storage
+// is a [Locker], such as a Redis, all processes together make one request. One that
+// dies with a request under way holds the others up for 3 seconds, or for 6 if it was
+// about to spend a refresh token: whoever comes next gives its answer time to arrive.
+// While the storage fails each process goes on by itself. docs/fleet.md, in the
+// repository, is about all that can go wrong.
+//
 // # Failure
 //
 // While the token in hand is good, a token endpoint that fails goes unnoticed.

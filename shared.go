@@ -119,7 +119,10 @@ func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) 
 	s.refreshing = s.canRefresh(r.old)
 	s.mu.Unlock()
 	return r, func(err error) {
-		if err != nil && err != errDetached && failed == nil {
+		// A TokenFunc that is asked because no refresh token is left may have made no
+		// request at all.
+		asked := r.old != nil || s.opts.Refresh == nil
+		if err != nil && err != errDetached && failed == nil && asked {
 			c.pause(ctx, err)
 		}
 		sh.end(ctx, l, r.old)

@@ -31,7 +31,8 @@ type StorefrontOptions struct {
 	// and Name.
 	Key string
 
-	// Guests keeps the guests' token under GuestKey, as SourceOptions.Storage does.
+	// Guests keeps the guests' token under GuestKey, as SourceOptions.Storage does. A
+	// token there that has an Owner counts as none.
 	Guests   Storage
 	GuestKey string
 
@@ -109,6 +110,10 @@ type Storefront struct {
 	sweepAt time.Time               // when some of them may be let go
 }
 
+// maxPinned bounds those who are remembered though nobody uses them: a stranger can
+// send any number of records that cannot be refreshed.
+const maxPinned = 4096
+
 // sweepInterval is how long a customer may be remembered in vain.
 const sweepInterval = time.Minute
 
@@ -130,6 +135,7 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 		FetchTimeout: f.opts.FetchTimeout,
 		Storage:      f.opts.Guests,
 		Key:          f.opts.GuestKey,
+		Accept:       f.isGuest,
 		Observer:     f.opts.Observer,
 	})
 	return f
@@ -197,6 +203,16 @@ func (f *Storefront) Guest(ctx context.Context) (*Authorization, error) {
 // [Source.Forget].
 func (f *Storefront) ForgetGuest() *Token { return f.guest.Forget() }
 
+// RemoveGuest is ForgetGuest for all processes: it deletes the token from
+// StorefrontOptions.Guests too; see [Source.Remove].
+func (f *Storefront) RemoveGuest(ctx context.Context) (*Token, error) { return f.guest.Remove(ctx) }
+
+// isGuest reports whether t speaks for nobody, as far as can be told.
+func (f *Storefront) isGuest(t *Token) bool {
+	_, err := f.ownerOf(t)
+	return err == errNoOwner || err == nil && f.opts.Owner == nil
+}
+
 // GuestOnly returns a source of the guests' token, whoever the visitor is: for
 // what may be cached for all.
 func (f *Storefront) GuestOnly() ContextTokenSource { return f.guest }
@@ -260,11 +276,23 @@ func (f *Storefront) find(key string) *customer {
 
 // pin keeps c in memory until then, and for as long as its home lacks its record.
 func (f *Storefront) pin(c *customer, until time.Time) {
+	f.sweep()
+	now := time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.pinned[c].Before(until) {
 		f.pinned[c] = until
 	}
+	if len(f.pinned) <= maxPinned {
+		return
+	}
+	for other := range f.pinned { // any, but for those who would lose something by it
+		if other != c && !other.unsaved(now) {
+			delete(f.pinned, other)
+			return
+		}
+	}
+	delete(f.pinned, c)
 }
 
 // sweep lets go of those who need not be remembered any more.

@@ -16,13 +16,17 @@ type authorization struct {
 	source      *bearer.Source
 	first       atomic.Pointer[bearer.Token]
 	latest      atomic.Pointer[bearer.Token] // received, even if the source has not kept it
+	began       atomic.Bool                  // there has been a token
 	revoked     atomic.Bool                  // what is still to come must be taken back
 }
 
 // authorization makes one of what o says to start from.
 func (w *Webapp) authorization(o *bearer.SourceOptions) *authorization {
 	a := &authorization{credentials: w.credentials}
+	a.began.Store(o.Initial != nil)
 	o.Refresh = a.refresh
+	// What the storage has does not take the place of what a user has just allowed.
+	o.Accept = func(*bearer.Token) bool { return a.first.Load() == nil }
 	if save := o.OnChange; save != nil {
 		// The sources of two authorizations know nothing of each other.
 		o.OnChange = func(ctx context.Context, t *bearer.Token) error {
@@ -43,6 +47,9 @@ func (w *Webapp) authorization(o *bearer.SourceOptions) *authorization {
 		if t := a.first.Swap(nil); t != nil {
 			return t, nil
 		}
+		if !a.began.Load() {
+			return nil, ErrNotAuthorized
+		}
 		return nil, ErrAuthorizationEnded
 	}, o)
 	return a
@@ -50,11 +57,13 @@ func (w *Webapp) authorization(o *bearer.SourceOptions) *authorization {
 
 // begin makes t the first token.
 func (a *authorization) begin(t *bearer.Token) {
+	a.began.Store(true)
 	a.latest.Store(t)
 	a.first.Store(t)
 }
 
 func (a *authorization) refresh(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
+	a.began.Store(true)
 	if old.RefreshToken == "" {
 		return nil, ErrAuthorizationEnded
 	}
@@ -75,7 +84,8 @@ func (a *authorization) refresh(ctx context.Context, old *bearer.Token) (*bearer
 // way may bring.
 func (a *authorization) revoke(ctx context.Context) error {
 	a.revoked.Store(true)
-	return a.takeBack(withoutClientIP(ctx), a.latest.Load(), a.source.Forget())
+	t, err := a.source.Remove(ctx)
+	return errors.Join(err, a.takeBack(withoutClientIP(ctx), a.latest.Load(), t))
 }
 
 // takeBack revokes tokens, of which any may be nil, each once.

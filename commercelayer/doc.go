@@ -23,6 +23,21 @@
 // the last 15 minutes of a token the service issues another one; tokens are
 // refreshed 10 to 14 minutes ahead of their end.
 //
+// # Several processes
+//
+// With [Options].Storage tokens outlive the program, and all processes that share it
+// make one request: twenty that start together send one, and a refresh token, which is
+// good once, is spent once. [github.com/bearerkit/bearer/redisstore] is for several
+// machines, [github.com/bearerkit/bearer/filestore] for several processes on one. A
+// SalesChannel's customers are there too, or in [Options].Customers.
+//
+// Keys and values are those of the JavaScript library js-auth, so that a storefront
+// written with it can share the Redis. What it has left there and cannot be used, a
+// customer's token among the guests' or what is no token at all, is overwritten.
+//
+// A storage that fails is told of, and keeps nobody waiting for long: tokens in memory
+// serve on, others are requested.
+//
 // # Rate limits
 //
 // The service allows 30 token requests a minute per address. A 429 ends token

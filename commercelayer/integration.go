@@ -40,10 +40,15 @@ func NewIntegration(id, secret string, opts *Options) (*Integration, error) {
 	if err != nil {
 		return nil, err
 	}
+	o := c.sourceOptions("integration")
+	if err := c.keep(o, "cl_guest-"); err != nil {
+		return nil, err
+	}
+	o.Accept = speaksForItself
 	i := &Integration{credentials: c}
 	i.source = bearer.NewSource(func(ctx context.Context) (*bearer.Token, error) {
 		return c.ClientCredentials(ctx, nil)
-	}, c.sourceOptions("integration"))
+	}, o)
 	i.transport = c.transport(i)
 	return i, nil
 }
@@ -117,22 +122,23 @@ func (c *Credentials) coreAPIURL(ctx context.Context, src bearer.ContextTokenSou
 	return address, nil
 }
 
-// RemoveAuthorization forgets the token; the next request asks for one. As the
-// service gives a running token back, that is often the same.
-func (i *Integration) RemoveAuthorization(context.Context) error {
-	i.source.Forget()
-	return nil
+// RemoveAuthorization forgets the token, in Options.Storage too; the next request
+// asks for one. As the service gives a running token back, that is often the same.
+// An error says that the storage has not forgotten it.
+func (i *Integration) RemoveAuthorization(ctx context.Context) error {
+	_, err := i.source.Remove(ctx)
+	return err
 }
 
-// RevokeAuthorization forgets the token, then takes it back at the auth host, so
-// that nobody can use it any more. Without a token it does nothing. If the
-// revocation fails the token is forgotten all the same.
+// RevokeAuthorization forgets the token, in Options.Storage too, then takes it back
+// at the auth host, so that nobody can use it any more. Without a token it does
+// nothing. If the revocation or the storage fails the rest is done all the same.
 func (i *Integration) RevokeAuthorization(ctx context.Context) error {
-	t := i.source.Forget()
+	t, err := i.source.Remove(ctx)
 	if t == nil || t.AccessToken == "" {
-		return nil
+		return err
 	}
-	return i.credentials.Revoke(withoutClientIP(ctx), t.AccessToken, nil)
+	return errors.Join(err, i.credentials.Revoke(withoutClientIP(ctx), t.AccessToken, nil))
 }
 
 // String names the client and where its tokens come from.

@@ -57,6 +57,14 @@ type Options struct {
 	// RateLimit remembers 429s; see package tokenendpoint. Default: one that all
 	// share whose Base is nil, else one of its own.
 	RateLimit *tokenendpoint.RateLimit `json:"-"`
+	// Storage keeps the token of an Integration or a Webapp, and the guests' of a
+	// SalesChannel, for other processes and for later runs. If it is a bearer.Locker
+	// all processes together make one request. What is in it is what js-auth keeps,
+	// under the same keys, such as "cl_guest-<client id>-market:all"; a Webapp's is
+	// under "cl_webapp-<client id>-<scope>", and one of several users' authorizations
+	// needs a storage of its own, or a prefix. If it fails, they go on without. Default:
+	// none, the token is kept in memory.
+	Storage bearer.Storage `json:"-"`
 	// Initial is the token to start from, saved by OnChange in an earlier run.
 	// Integration and Webapp only.
 	Initial *bearer.Token `json:"-"`
@@ -68,9 +76,10 @@ type Options struct {
 	// ClientSecret is the secret of a sales channel that signs customers in by
 	// assertions; most have none. SalesChannel only.
 	ClientSecret string `json:"-"`
-	// Customers keeps the customers' tokens. Several processes that serve one shop
-	// share one. Default: a memstore of its own, which forgets all at the program's
-	// end. SalesChannel only.
+	// Customers keeps the customers' tokens, apart from the guests'. Several processes
+	// that serve one shop share one. Default: Storage, which has to be able to compare
+	// and swap then; without a Storage, a memstore of its own, which forgets all at the
+	// program's end. SalesChannel only.
 	Customers bearer.CompareAndSwapper `json:"-"`
 	// OnLogin is called when a customer has signed in; see
 	// bearer.StorefrontOptions. SalesChannel only.

@@ -7,7 +7,6 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"strings"
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/memstore"
@@ -51,16 +50,27 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 		return nil, errors.New("commercelayer: Options.Scope is not the scope that NewSalesChannel was given: leave it empty")
 	}
 	o.Scope = scope
-	key := "cl_customer-" + id + "-" + scope
-	if normalized(key+"-") != key+"-" {
-		return nil, errors.New("commercelayer: the client id or the scope has one of ? / \\ :: in it, by which two storage keys could become one: pass those of the API credentials")
+	key, err := storageKey("cl_customer-", id, scope)
+	if err != nil {
+		return nil, err
 	}
 	c, err := NewCredentials(id, o.ClientSecret, &o)
 	if err != nil {
 		return nil, err
 	}
+	guests, err := storageKey("cl_guest-", id, scope)
+	if err != nil {
+		return nil, err
+	}
 	if o.Customers == nil {
-		o.Customers = memstore.New(nil)
+		switch storage := o.Storage.(type) {
+		case nil:
+			o.Customers = memstore.New(nil)
+		case bearer.CompareAndSwapper:
+			o.Customers = storage
+		default:
+			return nil, errors.New("commercelayer: Options.Storage cannot keep customers, since it does not compare and swap: set Options.Customers to a storage that does")
+		}
 	}
 	s := &SalesChannel{credentials: c}
 	s.storefront = bearer.NewStorefront(func(ctx context.Context) (*bearer.Token, error) {
@@ -69,6 +79,8 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 		Name:         "sales channel " + id + " " + scope,
 		Customers:    o.Customers,
 		Key:          key,
+		Guests:       o.Storage,
+		GuestKey:     guests,
 		Scope:        scope,
 		Owner:        ownerOf,
 		Refresh:      s.refresh,
@@ -83,22 +95,19 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 	return s, nil
 }
 
-// normalized is a key as unstorage, which js-auth keeps tokens with, makes it.
-func normalized(key string) string {
-	key, _, _ = strings.Cut(key, "?")
-	key = strings.NewReplacer("/", ":", `\`, ":").Replace(key)
-	parts := strings.FieldsFunc(key, func(r rune) bool { return r == ':' })
-	return strings.Join(parts, ":")
-}
+var errNoCustomer = &notAuthorized{text: "the token's owner is not a customer"}
 
-// ownerOf is the customer that a token speaks for; nobody if that is not one.
+// ownerOf is the customer that a token speaks for; nobody if it is a guests'.
 func ownerOf(t *bearer.Token) (bearer.Owner, error) {
 	claims, err := DecodeUnverified(t.AccessToken)
 	if err != nil {
 		return bearer.Owner{}, err
 	}
-	if !claims.IsCustomer() || claims.Owner.ID == "" {
+	switch {
+	case claims.Owner == nil || claims.Owner.ID == "":
 		return bearer.Owner{}, nil
+	case !claims.IsCustomer():
+		return bearer.Owner{}, errNoCustomer
 	}
 	return bearer.Owner{Type: ownerCustomer, ID: claims.Owner.ID}, nil
 }
@@ -225,11 +234,11 @@ func (s *SalesChannel) GetAuthorization(ctx context.Context) (*bearer.Authorizat
 
 // RemoveAuthorization forgets the tokens of the visitor whose session is in ctx,
 // if that is a customer, without revoking them. The guests' token, which all
-// visitors share, is forgotten only without a session.
+// visitors share, is forgotten only without a session, in Options.Storage too.
 func (s *SalesChannel) RemoveAuthorization(ctx context.Context) error {
 	if _, ok := bearer.FromContext(ctx); !ok {
-		s.storefront.ForgetGuest()
-		return nil
+		_, err := s.storefront.RemoveGuest(ctx)
+		return err
 	}
 	session, err := s.session(ctx)
 	if err != nil {

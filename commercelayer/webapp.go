@@ -40,8 +40,9 @@ var (
 // concurrent use, needs no closing, and is safe to print.
 //
 // A refresh token is spent when it is used. If several processes hold the same
-// one, the first to refresh ends the authorization of the others; let one process
-// do it.
+// one, the first to refresh ends the authorization of the others; unless they share
+// Options.Storage, with which one of them refreshes for all, and Options.Initial and
+// OnChange are not needed.
 type Webapp struct {
 	credentials *Credentials
 	transport   *bearer.Transport
@@ -67,10 +68,32 @@ func NewWebapp(id, secret string, opts *Options) (*Webapp, error) {
 	}
 	w := &Webapp{credentials: c, saving: make(chan struct{}, 1)}
 	w.transport = c.transport(w)
-	if t := c.options.Initial; t != nil && (t.AccessToken != "" || t.RefreshToken != "") {
-		w.current.Store(w.authorization(c.sourceOptions("webapp")))
+	o, err := w.sourceOptions()
+	if err != nil {
+		return nil, err
+	}
+	if t := o.Initial; t == nil || t.AccessToken == "" && t.RefreshToken == "" {
+		w.current.Store(w.unauthorized())
+	} else {
+		w.current.Store(w.authorization(o))
 	}
 	return w, nil
+}
+
+func (w *Webapp) sourceOptions() (*bearer.SourceOptions, error) {
+	o := w.credentials.sourceOptions("webapp")
+	return o, w.credentials.keep(o, "cl_webapp-")
+}
+
+// unauthorized is the authorization to begin with when there is none here: whatever
+// is in the storage, now or later.
+func (w *Webapp) unauthorized() *authorization {
+	o, err := w.sourceOptions()
+	if err != nil || o.Storage == nil {
+		return nil
+	}
+	o.Initial = nil
+	return w.authorization(o)
 }
 
 // AuthCodeURL is where to send a user to authorize the webapp. The user comes
@@ -92,7 +115,10 @@ func (w *Webapp) Exchange(ctx context.Context, code, redirectURI string) error {
 	if err != nil {
 		return err
 	}
-	o := w.credentials.sourceOptions("webapp")
+	o, err := w.sourceOptions()
+	if err != nil {
+		return err
+	}
 	o.Initial = nil
 	a := w.authorization(o)
 	a.begin(t)
@@ -130,7 +156,7 @@ func (w *Webapp) TokenContext(ctx context.Context) (*bearer.Token, error) {
 	// Not before somebody has to be told: an access token that is still good serves
 	// to its end, even if its refresh token is dead.
 	if errors.Is(err, ErrAuthorizationEnded) {
-		w.current.CompareAndSwap(a, nil)
+		w.current.CompareAndSwap(a, w.unauthorized())
 	}
 	return t, err
 }
@@ -149,21 +175,23 @@ func (w *Webapp) CoreAPIURL(ctx context.Context) (string, error) {
 	return w.credentials.coreAPIURL(ctx, w)
 }
 
-// RemoveAuthorization forgets both tokens. What OnChange has saved is the
-// caller's to delete.
-func (w *Webapp) RemoveAuthorization(context.Context) error {
-	if a := w.current.Swap(nil); a != nil {
-		a.source.Forget()
+// RemoveAuthorization forgets both tokens, in Options.Storage too. What OnChange has
+// saved is the caller's to delete. An error says that the storage has not forgotten
+// them.
+func (w *Webapp) RemoveAuthorization(ctx context.Context) error {
+	if a := w.current.Swap(w.unauthorized()); a != nil {
+		_, err := a.source.Remove(ctx)
+		return err
 	}
 	return nil
 }
 
-// RevokeAuthorization forgets both tokens, then takes them back at the auth host.
-// Without any it does nothing. If a revocation fails the tokens are forgotten all
-// the same. Those that a refresh under way still brings are taken back when they
+// RevokeAuthorization forgets both tokens, in Options.Storage too, then takes them
+// back at the auth host. Without any it does nothing. If a revocation fails the
+// tokens are forgotten all the same. Those that a refresh under way still brings are taken back when they
 // come. What OnChange has saved is the caller's to delete.
 func (w *Webapp) RevokeAuthorization(ctx context.Context) error {
-	if a := w.current.Swap(nil); a != nil {
+	if a := w.current.Swap(w.unauthorized()); a != nil {
 		return a.revoke(ctx)
 	}
 	return nil
