@@ -196,7 +196,7 @@ func (b *browser) begin(w http.ResponseWriter) {
 		b.cookie.remove(w)
 	case setID:
 		b.cookie.write(w, id, maxAge)
-	case id != "" && life > 0 && day != today(): // it ends later now
+	case id != "" && life > 0 && day != today() && b.staySignedIn(others): // it ends later now
 		b.cookie.write(w, id, life)
 		sent = true
 	}
@@ -239,7 +239,24 @@ func (s *Session) rememberFor() time.Duration {
 		return 0
 	}
 	rec, _, _ := c.latest()
+	if _, ended := c.hasEnded(); ended {
+		return 0
+	}
 	return s.front.rememberFor(rec)
+}
+
+// staySignedIn looks once more whether the id is that of customers still: an answer
+// that is slower than a sign-in or sign-out must not bring the old id back.
+func (b *browser) staySignedIn(others []*Session) bool {
+	for _, s := range append(others, b.first) {
+		s.mu.Lock()
+		c := s.cust
+		s.mu.Unlock()
+		if c != nil && !c.lookAgain(b.request.Context()) {
+			return false
+		}
+	}
+	return true
 }
 
 func (f *Storefront) rememberFor(r record) time.Duration {
@@ -253,17 +270,13 @@ func (f *Storefront) rememberFor(r record) time.Duration {
 // whether the customer has signed out meanwhile, by another request: the record would
 // take the place of what that one has left in the browser.
 func (c *customer) stillHas(ctx context.Context, carried []byte) (record, bool) {
-	rec, _, changes := c.latest()
+	rec, _, _ := c.latest()
 	if bytes.Equal(rec.raw, carried) {
 		return record{}, false
 	}
-	ctx = context.WithoutCancel(ctx)
-	if raw, err := c.home.load(ctx); err == nil {
-		c.saw(ctx, raw, changes)
-	}
-	_, ended := c.hasEnded()
+	ok := c.lookAgain(ctx)
 	rec, _, _ = c.latest()
-	return rec, !ended
+	return rec, ok
 }
 
 // save has the browser carry the record as it is by now, and reports whether that

@@ -169,6 +169,7 @@ func TestCarriedOtherCustomer(t *testing.T) {
 		s.HandleFunc("/change", func(w http.ResponseWriter, r *http.Request) {
 			for _, who := range []string{"bob", "cid"} {
 				s.login(&recorded{header: http.Header{}}, r, s.idp.login(who, true))
+				pass(time.Second)
 			}
 			for range 3 {
 				pass(2 * time.Second)

@@ -142,12 +142,40 @@ func (c *customer) saw(ctx context.Context, raw []byte, changes int) {
 		}
 		return
 	}
+	if rec, _, now := c.latest(); now == changes && r.owner != rec.owner {
+		c.finish(StateGuest) // somebody else has signed in here: nothing that has begun may go on as them
+		return
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.changes == changes {
 		c.take(r, raw)
 		c.source.adopt(r.token, r.issued)
 	}
+}
+
+// someoneElse is the record that raw holds, if c has ended since it is another
+// customer's.
+func (f *Storefront) someoneElse(c *customer, raw []byte) record {
+	if _, ended := c.hasEnded(); !ended {
+		return record{}
+	}
+	r, err := f.readRecord(raw)
+	if rec, _, _ := c.latest(); err != nil || r.owner == rec.owner {
+		return record{}
+	}
+	return r
+}
+
+// lookAgain reports whether the customer is signed in still, asking the home now.
+func (c *customer) lookAgain(ctx context.Context) bool {
+	_, _, changes := c.latest()
+	ctx = context.WithoutCancel(ctx)
+	if raw, err := c.home.load(ctx); err == nil {
+		c.saw(ctx, raw, changes)
+	}
+	_, ended := c.hasEnded()
+	return !ended
 }
 
 // isOver ends the customer, since its home holds no record any more.

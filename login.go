@@ -14,6 +14,7 @@ const tombstoneLife = time.Hour
 
 var (
 	errNoCustomers = &safeError{"the Storefront has nowhere to keep customers: set StorefrontOptions.Customers, such as to memstore.New(nil)", nil}
+	errNoExpiry    = &safeError{"the customer's token does not say when it expires, and kept it would count as expired: set its Expiry", nil}
 	errNotForever  = &safeError{"the customer's token has expired already: sign in again", nil}
 )
 
@@ -60,8 +61,11 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	if err != nil {
 		return nil, false, err
 	}
-	if usedOnce(t) || newHeld(t, now, -1) == nil {
+	switch {
+	case usedOnce(t) || newHeld(t, now, -1) == nil:
 		return nil, false, errNotForever
+	case t.Expiry.IsZero():
+		return nil, false, errNoExpiry
 	}
 	oldID := b.currentID()
 	if b.opts.SessionID != nil {
@@ -105,7 +109,7 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	if err != nil {
 		f.down(ctx, err)
 	}
-	f.takeBack(ctx, without(gone, t)...)
+	go f.takeBack(ctx, without(gone, t)...) // nobody waits for it
 	return c, len(gone) > 0, nil
 }
 

@@ -323,6 +323,7 @@ func TestSignInIsCutOff(t *testing.T) {
 				}, nil)
 				p.failing = func(string) error { return errDown }
 				v.thief().setCustomer(p.signIn("ada again")) // the answer does not reach v
+				synctest.Wait()
 				customers.failing(nil)
 				p.failing = nil
 

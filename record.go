@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/bearerkit/bearer/internal/unverified"
@@ -50,6 +51,13 @@ var (
 	errTooLarge = &safeError{"the token is larger than a storage has to take (64 KiB)", nil}
 	errNotText  = &safeError{"the token is not UTF-8", nil}
 )
+
+// sendable reports whether the token can be sent. A record may come from a visitor,
+// who is not to choose how headers go on.
+func (r recordJSON) sendable() bool {
+	return !strings.ContainsFunc(r.AccessToken+r.RefreshToken, unicode.IsControl) &&
+		!strings.ContainsFunc(r.TokenType, func(c rune) bool { return !isTokenChar(c) })
+}
 
 // newRecord makes the record of a customer's token, which has just been issued and
 // nobody else has yet.
@@ -109,6 +117,9 @@ func encodeRecord(t *Token, scope string, now time.Time) (record, error) {
 			return record{}, errNotText // and was changed in becoming JSON
 		}
 	}
+	if !form.sendable() {
+		return record{}, errBadHeader
+	}
 	return r, nil
 }
 
@@ -126,7 +137,7 @@ func decodeRecord(raw []byte) (record, error) {
 		return record{raw: raw}, errRecord
 	}
 	var form recordJSON
-	if json.Unmarshal(text, &form) != nil || form.AccessToken == "" {
+	if json.Unmarshal(text, &form) != nil || form.AccessToken == "" || !form.sendable() {
 		return record{raw: raw}, errRecord // what json says may quote the record
 	}
 	t := &Token{AccessToken: form.AccessToken, RefreshToken: form.RefreshToken, TokenType: form.TokenType}

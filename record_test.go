@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/bearerkit/bearer"
@@ -192,7 +193,7 @@ func FuzzRecord(f *testing.F) {
 		}
 		raw, err := bearer.NewRecord(front, tok.WithExtra(map[string]any{"scope": scope}), now)
 		if err != nil {
-			broken := slices.ContainsFunc([]string{access, refresh, kind, scope}, func(s string) bool { return !utf8.ValidString(s) })
+			broken := strings.ContainsFunc(access+refresh, unicode.IsControl) || strings.ContainsFunc(kind, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) }) || slices.ContainsFunc([]string{access, refresh, kind, scope}, func(s string) bool { return !utf8.ValidString(s) })
 			if !broken && len(access+refresh+kind+scope) < 1000 {
 				t.Errorf("NewRecord: %v", err)
 			}

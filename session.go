@@ -75,7 +75,13 @@ var (
 func (s *Session) Storefront() *Storefront { return s.front }
 
 // Guest returns the guests' authorization, whoever the visitor is.
-func (s *Session) Guest(ctx context.Context) (*Authorization, error) { return s.front.Guest(ctx) }
+func (s *Session) Guest(ctx context.Context) (*Authorization, error) {
+	a, err := s.front.Guest(ctx)
+	if err == nil {
+		s.handedOut(a.Token)
+	}
+	return a, err
+}
 
 // Customer returns the customer's authorization, with a token that is good now.
 // The error is [ErrNoCustomer] for a guest, [ErrCustomerExpired] for one who was a
@@ -102,10 +108,7 @@ func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 	if a != nil || err != nil {
 		return a, err
 	}
-	if a, err = s.front.Guest(ctx); err == nil {
-		s.handedOut(a.Token)
-	}
-	return a, err
+	return s.Guest(ctx)
 }
 
 // State tells what the visitor is. A customer whose token has expired is one if it
@@ -259,6 +262,9 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 		}
 	case c != nil:
 		c.saw(ctx, raw, changes)
+		if r := s.front.someoneElse(c, raw); r.state == StateCustomer && c != before {
+			c = s.front.customer(c.key, h, r)
+		}
 	}
 	if c == nil {
 		r := s.front.read(ctx, raw)

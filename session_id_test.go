@@ -160,6 +160,7 @@ func TestSessionIDTwiceInOneRequest(t *testing.T) {
 			s.token(w, r)
 		})
 		s.tab(t).want("/twice", "<nil> true\n<nil>\naccess-bob-3")
+		synctest.Wait()
 		s.idp.wantRevoked(t, "refresh-ann-1", "access-ann-1")
 	})
 }
