@@ -50,3 +50,13 @@ func ReadRecord(f *Storefront, raw []byte) (t *Token, issued time.Time, scope st
 	r, err := f.readRecord(raw)
 	return r.token, r.issued, r.scope, r.state, err
 }
+
+// PinStrangers has f hold on to n customers, and returns how many it does.
+func PinStrangers(f *Storefront, n int) int {
+	for range n {
+		r := record{raw: []byte("x"), state: StateCustomer, token: &Token{AccessToken: "x", Expiry: time.Now().Add(time.Hour)}}
+		f.pin(newCustomer(f, "key", stored{f.opts.Customers, "key"}, r), time.Now().Add(time.Hour))
+	}
+	_, pinned := Remembered(f)
+	return pinned
+}
