@@ -18,11 +18,12 @@ type browser struct {
 	first   *Session
 	inbound *inbound // nil if the request has brought no token of its own
 
+	firstID string // the application's, as it was when the request came, or when a customer last signed in; one at a time changes it
+
 	mu       sync.Mutex // guards what follows
 	readID   bool
 	id       string // "" if there is none
 	day      int    // when its cookie was set
-	firstID  string // the application's, as it was when the request came, or when a customer last signed in
 	begun    bool   // the header is out
 	changing bool   // a login or logout is under way
 	setID    bool   // the cookie must be sent

@@ -24,7 +24,8 @@ var (
 // before is signed out. With a refresh token the browser remembers the customer
 // for as long as that lives, else until it is closed.
 //
-// It must be called before the answer is begun. After an error nothing has changed
+// It must be called before the answer is begun. The token is not verified: it must
+// come from the token endpoint, not from a visitor. After an error nothing has changed
 // and nobody is signed in by t.
 func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	f := s.front
@@ -257,6 +258,9 @@ func (f *Storefront) moveRecord(ctx context.Context, from, to stored) (record, e
 // the records, leaves in their place for an hour what keeps slower requests from
 // bringing the customer back, and then revokes the refresh and access tokens,
 // which are not refreshed first. For a guest it does nothing.
+//
+// It goes on when ctx ends, and may take 30 seconds for each storefront whose
+// revocation endpoint hangs, and some more if the storage does.
 //
 // An error says that not all of it could be done: a record may still be there, or
 // tokens be good elsewhere. The session is a guest's all the same, and the browser

@@ -16,11 +16,13 @@ import (
 // keeps a random session id in a cookie, and the tokens in the storage.
 type MiddlewareOptions struct {
 	// Cookie is the name of the session id's cookie, without its prefix. Default
-	// "session", which makes "__Host-session": HttpOnly, Secure, SameSite=Lax.
+	// "session", which makes "__Host-session": HttpOnly, Secure, SameSite=Lax. Two
+	// Middlewares on one host need two names; markets of one shop belong in
+	// Storefronts.
 	Cookie string
 
 	// InsecureCookie drops the prefix and Secure, for plain http on a host other
-	// than localhost. Whoever can listen can then take over sessions.
+	// than localhost, and for Safari there too. Whoever can listen can then take over sessions.
 	InsecureCookie bool
 
 	// Carrier keeps the tokens in the browser instead. A customer whose token is
@@ -85,7 +87,7 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	o := &sh.opts
 	sh.fronts = append([]*Storefront{f}, o.Storefronts...)
 	sh.cookie = newIDCookie(o.Cookie, o.InsecureCookie)
-	keys := map[string]bool{}
+	keys, guests := map[string]bool{}, map[string]bool{}
 	for _, f := range sh.fronts {
 		switch {
 		case f == nil:
@@ -96,6 +98,13 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 			panic(fmt.Sprintf("bearer: Middleware has two Storefronts whose StorefrontOptions.Key is %q: they would share customers", f.opts.Key))
 		}
 		keys[f.opts.Key] = true
+		if f.opts.Guests == nil {
+			continue
+		}
+		if guests[f.opts.GuestKey] {
+			panic(fmt.Sprintf("bearer: Middleware has two Storefronts whose StorefrontOptions.GuestKey is %q: they would share a token of one scope", f.opts.GuestKey))
+		}
+		guests[f.opts.GuestKey] = true
 	}
 	if o.Carrier != nil && o.SessionID != nil {
 		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")

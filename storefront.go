@@ -128,6 +128,9 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 	if guest == nil {
 		panic("bearer: NewStorefront needs a TokenFunc for its guests, such as the method clientcredentials.Config.Token")
 	}
+	if opts != nil && opts.Guests != nil && opts.GuestKey == "" {
+		panic("bearer: StorefrontOptions.Guests needs a GuestKey, one that names the client and the scope of the guests' token")
+	}
 	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), pinned: map[*customer]time.Time{}}
 	f.guest = NewSource(guest, &SourceOptions{
 		Name:         f.opts.Name + " guest",

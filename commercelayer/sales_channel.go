@@ -188,8 +188,10 @@ func (s *SalesChannel) login(ctx context.Context, grant func(context.Context) (*
 }
 
 // SetCustomer signs the visitor in whose session is in ctx, with a token that the
-// service has issued to this client for a customer; any other is refused. Its
-// Expiry may be zero: the token tells. See bearer.Session.SetCustomer.
+// service has issued to this client for a customer; one of a guest, of another client
+// or one that has expired is refused. The token is not verified: pass only one that
+// this program has got from the service, since anybody can make up one that says all
+// that. Its Expiry may be zero: the token tells. See bearer.Session.SetCustomer.
 func (s *SalesChannel) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	session, err := s.session(ctx)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer"
+	"github.com/bearerkit/bearer/tokenendpoint"
 )
 
 func main() {
@@ -29,8 +30,11 @@ func handler(shop *commercelayer.SalesChannel) http.Handler {
 	mux.Handle("GET /orders", bearer.RequireCustomer(nil)(http.HandlerFunc(
 		func(w http.ResponseWriter, r *http.Request) { proxy(w, r, shop) })))
 	mux.HandleFunc("POST /login", func(w http.ResponseWriter, r *http.Request) {
-		if err := shop.Login(r.Context(), r.PostFormValue("email"), r.PostFormValue("password")); err != nil {
-			http.Error(w, "that did not work: check your email and password", http.StatusUnauthorized)
+		err := shop.Login(r.Context(), r.PostFormValue("email"), r.PostFormValue("password"))
+		if refused, ok := errors.AsType[*tokenendpoint.Error](err); ok && refused.Code == "invalid_grant" {
+			http.Error(w, "check your email and password", http.StatusUnauthorized)
+		} else if err != nil {
+			http.Error(w, "nobody can sign in for a moment", http.StatusServiceUnavailable)
 		}
 	})
 	mux.HandleFunc("POST /logout", func(w http.ResponseWriter, r *http.Request) {
