@@ -4,7 +4,7 @@ import (
 	"testing"
 
 	"github.com/bearerkit/bearer/redisstore"
-	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
 )
 
 // BenchmarkGet reads one value again and again, and counts round trips by what Redis

@@ -14,7 +14,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
-	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
 	"github.com/redis/rueidis"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
-	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
 	"github.com/bearerkit/bearer/storagetest"
 )
 

@@ -11,7 +11,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
-	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
 )
 
 // The bytes are those that js-auth reads and writes.

@@ -10,7 +10,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/redisstore"
-	"github.com/bearerkit/bearer/redisstore/internal/redistest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
 )
 
 var clients = regexp.MustCompile(`connected_clients:(\d+)`)
