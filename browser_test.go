@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 const idCookie = "__Host-session"
@@ -353,7 +354,7 @@ func TestHandlerPanics(t *testing.T) {
 			panic("in a handler")
 		})
 		h := bearer.Middleware(s.front, nil)(s)
-		server := inMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		server := pipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			defer func() {
 				if recover() != nil {
 					w.WriteHeader(http.StatusInternalServerError)

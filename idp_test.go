@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // idp is a provider of customers' tokens. Its refresh tokens are good for one use,
@@ -205,7 +206,7 @@ func (s *shop) open(t *testing.T, opts *bearer.MiddlewareOptions) {
 	if s.outer != nil {
 		h = s.outer(h)
 	}
-	s.server = inMemory(t, h)
+	s.server = pipe.Serve(t, h)
 	s.HandleFunc("/plain", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "plain") })
 	s.HandleFunc("/token", func(w http.ResponseWriter, r *http.Request) { s.token(w, r) })
 	s.HandleFunc("/state", func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // checker is a Verifier.
@@ -208,7 +209,7 @@ func TestInboundCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := verifying(t)
 		var sent []string
-		api := inMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		api := pipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			sent = append(sent, r.Header.Get("Authorization"))
 			if r.URL.Path == "/bad" {
 				invalidToken(w)

@@ -12,6 +12,7 @@ import (
 	"testing/synctest"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 func TestMiddlewarePanicsAtConstruction(t *testing.T) {
@@ -64,7 +65,7 @@ func TestMiddlewareIsLazy(t *testing.T) {
 			guests++
 			return guestToken("shop")(ctx)
 		}, &bearer.StorefrontOptions{Customers: customers, Refresh: (&idp{}).renew})
-		b := tabTo(t, inMemory(t, bearer.Middleware(f, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		b := tabTo(t, pipe.Serve(t, bearer.Middleware(f, nil)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if s, ok := bearer.FromContext(r.Context()); !ok || s.Storefront() != f {
 				t.Errorf("FromContext = %v, %v, want the session", s, ok)
 			}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 func TestTransportPeeksNoLongerThanASecond(t *testing.T) {
@@ -33,7 +34,7 @@ func TestTransportPeeksNoLongerThanASecond(t *testing.T) {
 				}
 			}
 		})
-		client := &http.Client{Transport: &bearer.Transport{Source: static("abc"), Base: inMemory(t, h)}}
+		client := &http.Client{Transport: &bearer.Transport{Source: static("abc"), Base: pipe.Serve(t, h)}}
 		start := time.Now()
 		resp, err := client.Get("http://api.test/")
 		if d := time.Since(start); d > time.Second {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 func TestTransportReplays(t *testing.T) {
@@ -72,7 +73,7 @@ func TestTransportReplaysOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &api{good: only()}
 		e := &endpoint{}
-		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), inMemory(t, a))
+		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), pipe.Serve(t, a))
 		resp, err := client.Get("http://api.test/")
 		want(t, resp, err, 401, "no good")
 		a.wantSeen(t, "Bearer token-1", "Bearer token-2")
@@ -190,7 +191,7 @@ func TestTransportContextEndsBetweenTheTries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &api{good: only("token-2")}
 		e := &endpoint{}
-		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), inMemory(t, a))
+		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), pipe.Serve(t, a))
 		src := client.Transport.(*bearer.Transport).Source.(*bearer.Source)
 		current(t, src)
 		e.took = 10 * time.Second
@@ -221,7 +222,7 @@ func TestTransportRevocationUnderLoad(t *testing.T) {
 		good.Store("token-1")
 		a := &api{good: func(token string) bool { return token == good.Load() }}
 		e := &endpoint{life: time.Hour, took: 200 * time.Millisecond}
-		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), inMemory(t, a))
+		client := bearer.NewClient(bearer.NewSource(e.fetch, nil), pipe.Serve(t, a))
 		var wg sync.WaitGroup
 		for range 64 {
 			wg.Go(func() {

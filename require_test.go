@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // forCustomers has a page for customers alone.
@@ -95,7 +96,7 @@ func TestRequireCustomerHandlers(t *testing.T) {
 func TestRequireCustomerWithoutMiddleware(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := bearer.RequireCustomer(nil)(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the handler was called") }))
-		r := tabTo(t, inMemory(t, h)).want("/", "RequireCustomer needs Middleware round it")
+		r := tabTo(t, pipe.Serve(t, h)).want("/", "RequireCustomer needs Middleware round it")
 		if r.status != http.StatusInternalServerError {
 			t.Errorf("status %d, want 500", r.status)
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // upgraded reads pings (RFC 6455 §5.5.2) and answers them, until the client closes.
@@ -151,7 +153,7 @@ func TestResponseWriteDeadline(t *testing.T) {
 			after time.Duration
 		}
 		done := make(chan result, 1)
-		client := &http.Client{Transport: inMemory(t, stamped(func(w http.ResponseWriter, r *http.Request) {
+		client := &http.Client{Transport: pipe.Serve(t, stamped(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
 			err := http.NewResponseController(w).SetWriteDeadline(start.Add(time.Minute))
 			for err == nil { // until the client's buffers are full
@@ -173,7 +175,7 @@ func TestResponseWriteDeadline(t *testing.T) {
 
 func TestResponseReadDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: inMemory(t, stamped(func(w http.ResponseWriter, r *http.Request) {
+		client := &http.Client{Transport: pipe.Serve(t, stamped(func(w http.ResponseWriter, r *http.Request) {
 			start := time.Now()
 			if err := http.NewResponseController(w).SetReadDeadline(start.Add(time.Minute)); err != nil {
 				t.Errorf("SetReadDeadline: %v", err)
@@ -227,7 +229,7 @@ func TestResponseDeadlinePassed(t *testing.T) {
 // there would be no end of it.
 func TestResponseFullDuplex(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		client := &http.Client{Transport: inMemory(t, stamped(func(w http.ResponseWriter, r *http.Request) {
+		client := &http.Client{Transport: pipe.Serve(t, stamped(func(w http.ResponseWriter, r *http.Request) {
 			c := http.NewResponseController(w)
 			if err := c.EnableFullDuplex(); err != nil {
 				t.Errorf("EnableFullDuplex: %v", err)
@@ -298,7 +300,7 @@ func TestResponseTimeoutHandler(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				late = make(chan error, 1)
-				client := &http.Client{Transport: inMemory(t, tt.h)}
+				client := &http.Client{Transport: pipe.Serve(t, tt.h)}
 				resp, err := client.Get("http://shop.example")
 				want(t, resp, err, tt.status, tt.body)
 				if tt.stamped {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // lockedBuffer is a bytes.Buffer for many writers.
@@ -89,7 +90,7 @@ func TestNoSecretGetsOut(t *testing.T) {
 					OnChange: func(context.Context, *bearer.Token) error { return wrapped },
 				})
 				tr := &bearer.Transport{Source: src, Logger: log, Observer: look, Origins: []string{"http://api.test"},
-					Base: inMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					Base: pipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 						if strings.HasSuffix(r.Header.Get("Authorization"), "1") {
 							invalidToken(w)
 						}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // site is a shop: a process with a storefront, whose handlers call the provider's
@@ -47,8 +48,8 @@ func (p *provider) site(t *testing.T, customers *shelf, change func(*bearer.Stor
 		change(o)
 	}
 	s.front = bearer.NewStorefront(p.guest, o)
-	s.client = &http.Client{Transport: &bearer.Transport{Source: s.front, Base: inMemory(t, p), Observer: s.events.observe}}
-	s.web = inMemory(t, bearer.Middleware(s.front, opts)(http.HandlerFunc(s.serve)))
+	s.client = &http.Client{Transport: &bearer.Transport{Source: s.front, Base: pipe.Serve(t, p), Observer: s.events.observe}}
+	s.web = pipe.Serve(t, bearer.Middleware(s.front, opts)(http.HandlerFunc(s.serve)))
 	s.web.MaxIdleConnsPerHost = 100
 	return s
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -19,6 +18,7 @@ import (
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer"
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 func newSalesChannel(t *testing.T, o *commercelayer.Options) *commercelayer.SalesChannel {
@@ -51,7 +51,7 @@ func open(t *testing.T, middleware func(http.Handler) http.Handler) *shop {
 		s.mu.Unlock()
 		visit(w, r)
 	}))
-	s.transport = inMemory(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s.transport = pipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if peer := r.Header.Get("X-Peer"); peer != "" {
 			r.RemoteAddr = peer
 		}
@@ -206,52 +206,3 @@ func ask(ctx context.Context, client *http.Client, resources string) (status int
 	}
 	return resp.StatusCode, ids, nil
 }
-
-// inMemory serves h with a real http.Server on net.Pipe, for use in a synctest
-// bubble, and returns the transport that reaches it under every host name.
-func inMemory(t *testing.T, h http.Handler) *http.Transport {
-	t.Helper()
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
-	srv := &http.Server{Handler: h}
-	go srv.Serve(l)
-	tr := &http.Transport{DialContext: l.dial, DialTLSContext: l.dial, MaxIdleConnsPerHost: 100}
-	t.Cleanup(func() {
-		tr.CloseIdleConnections()
-		srv.Close()
-	})
-	return tr
-}
-
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }

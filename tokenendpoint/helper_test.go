@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/bearerkit/bearer/internal/pipe"
 	"github.com/bearerkit/bearer/tokenendpoint"
 	"golang.org/x/oauth2"
 )
@@ -43,19 +43,10 @@ type server struct {
 func serve(t *testing.T, handlers ...http.HandlerFunc) *server {
 	t.Helper()
 	s := &server{handlers: handlers}
-	ln := &pipeListener{conns: make(chan net.Conn), done: make(chan struct{})}
+	l := pipe.Listen()
 	srv := &http.Server{Handler: s, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)}
-	go srv.Serve(ln)
-	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		client, server := net.Pipe()
-		select {
-		case ln.conns <- server:
-			return client, nil
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		}
-	}
-	s.base = &http.Transport{DialContext: dial, DialTLSContext: dial}
+	go srv.Serve(l)
+	s.base = &http.Transport{DialContext: l.Dial, DialTLSContext: l.Dial}
 	t.Cleanup(func() { s.base.CloseIdleConnections(); srv.Close() })
 	return s
 }
@@ -83,24 +74,6 @@ func (s *server) last() seen {
 	defer s.mu.Unlock()
 	return s.requests[len(s.requests)-1]
 }
-
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.done) }); return nil }
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{} }
 
 // answer is a handler that answers with status, body and headers in pairs.
 func answer(status int, body string, header ...string) http.HandlerFunc {

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"html"
 	"io"
-	"net"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
@@ -18,6 +17,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 const origin = "https://kiosk.example"
@@ -59,11 +59,11 @@ func serveKiosk(t *testing.T, service *service, insecure bool, f func(t *testing
 	if k.shop, err = newShop(service, insecure); err != nil {
 		t.Fatal(err)
 	}
-	l := &pipeListener{conns: make(chan net.Conn), closed: make(chan struct{})}
+	l := pipe.Listen()
 	var ctx context.Context
 	ctx, k.stop = context.WithCancel(t.Context())
 	go func() { k.stopped <- k.serve(ctx, l) }()
-	k.transport = &http.Transport{DialContext: l.dial, DialTLSContext: l.dial}
+	k.transport = &http.Transport{DialContext: l.Dial, DialTLSContext: l.Dial}
 	defer func() {
 		k.transport.CloseIdleConnections()
 		k.stop()
@@ -355,37 +355,3 @@ func drain(events <-chan sse) string {
 
 // pass lets time pass.
 func pass(d time.Duration) { <-time.After(d) }
-
-type pipeListener struct {
-	conns  chan net.Conn
-	once   sync.Once
-	closed chan struct{}
-}
-
-func (l *pipeListener) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case l.conns <- server:
-		return client, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (l *pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l *pipeListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return nil
-}
-
-func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
