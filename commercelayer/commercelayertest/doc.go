@@ -37,7 +37,8 @@
 // surprises a client most usefully:
 //
 //   - A spent refresh token that comes back ends all that came of its sign-in,
-//     and so does an authorization code that comes back.
+//     unless [Options].ForgiveReuse is set; and so does an authorization code that
+//     comes back.
 //   - Revoking ends the very token that is named: an access token lives on
 //     without its refresh token, and the other way round.
 //   - An access token stays valid when its session is refreshed.

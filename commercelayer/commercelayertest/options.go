@@ -53,6 +53,9 @@ type Options struct {
 	// refresh token) that is already running and was not refreshed. What the service does, its public
 	// documentation does not say. Default: each sign-in gets its own.
 	ReusePasswordToken bool
+	// ForgiveReuse only refuses a spent refresh token that comes back. Default:
+	// all that came of its sign-in is revoked too (RFC 9700 §4.14.2).
+	ForgiveReuse bool
 
 	// UnsafeControl serves the control interface under /_local/: whoever can
 	// reach the server can then revoke tokens and make it fail. See

@@ -20,10 +20,15 @@ func (c *call) refresh(s subject) reply {
 		return errSpent.reply(c.place)
 	}
 	if old.spent {
-		old.family.end()
+		ends := !c.s.opts.ForgiveReuse
+		if ends {
+			old.family.end()
+		}
 		c.s.journal.add(func(n *Counts) {
 			n.RefreshReused++
-			n.FamiliesEnded++
+			if ends {
+				n.FamiliesEnded++
+			}
 		})
 		return errSpent.reply(c.place)
 	}

@@ -50,6 +50,26 @@ func TestRefreshReuse(t *testing.T) {
 	}
 }
 
+// A forgiving service refuses the token, and no more.
+func TestRefreshReuseForgiven(t *testing.T) {
+	k := newKit(t, &clt.Options{ForgiveReuse: true})
+	first := k.token(password)
+	second := k.token(refresh.with(fields{"refresh_token": first.Refresh}))
+
+	a := k.ask(refresh.with(fields{"refresh_token": first.Refresh}))
+	equal(t, "status", a.status, 400)
+	equal(t, "title", a.title(t), "invalid_grant")
+	for i, token := range []tokenAnswer{first, second} {
+		if !k.good(token.Access) {
+			t.Errorf("access token %d of the session has ended", i+1)
+		}
+	}
+	equal(t, "refreshing with the successor", k.ask(refresh.with(fields{"refresh_token": second.Refresh})).status, 200)
+	counts := k.server.Counts()
+	equal(t, "reuses counted", counts.RefreshReused, 1)
+	equal(t, "sessions ended", counts.FamiliesEnded, 0)
+}
+
 // Of many who show the same refresh token at once, one is served.
 func TestRefreshRace(t *testing.T) {
 	k := newKit(t, nil)
