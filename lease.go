@@ -19,6 +19,8 @@ const (
 	leaseMax   = time.Minute            // for how long it is renewed if the request has no time limit
 	noteWait   = 3 * time.Second        // how long to wait for what a lost holder may have got
 	noteLife   = time.Hour              // longer than any process is stopped and goes on
+	patience   = time.Second            // for how long a storage may fail before a refresh token is spent without it
+	lingerTime = 10 * time.Second       // for how long a result that could not be written keeps the turn
 )
 
 // claim is a process's claim to the turn to make the token request of a fleet, by
@@ -42,29 +44,57 @@ type claim struct {
 // the storage's, which holds nobody up: go on, with the lease that may come with it.
 // A storage without locks gives no lease.
 func (c *claim) take(ctx context.Context) (l *lease, found bool, err error) {
-	locker, _ := c.storage.(Locker)
+	locker, ok := c.storage.(Locker)
+	if !ok {
+		found, err = c.find(ctx)
+		return nil, found, err
+	}
+	limit, giveUp := leaseMax, time.Time{}
 	for {
-		if found, err := c.find(ctx); found || err != nil || locker == nil { // 1
-			return nil, found, err
-		}
-		l, err := c.try(ctx, locker) // 2
+		l, found, err = c.takeOnce(ctx, locker, limit)
 		switch {
-		case err == nil:
-			found, err := l.prepare(ctx)
-			if !found && err != ErrLockLost && !final(ctx, err) {
-				return l, false, err
-			}
-			l.finish(ctx)
-			if err != ErrLockLost {
-				return nil, found, err
-			}
-		case !errors.Is(err, ErrLocked):
-			return nil, false, err
+		case found || err == nil || final(ctx, err):
+			return l, found, err
+		case err == ErrLockLost || errors.Is(err, ErrLocked):
+			limit, giveUp = leaseMax, time.Time{}
+		case c.spend() == "" || !giveUp.IsZero() && !time.Now().Before(giveUp):
+			return l, false, err
+		case giveUp.IsZero():
+			// From now on, not from when it was asked: this process may have stood
+			// still since.
+			limit, giveUp = patience, time.Now().Add(patience)
 		}
+		l.finish(ctx)
 		if err := poll(ctx); err != nil {
 			return nil, false, err
 		}
 	}
+}
+
+// takeOnce is one try, in which the storage has limit to show that it is there.
+func (c *claim) takeOnce(ctx context.Context, locker Locker, limit time.Duration) (l *lease, found bool, err error) {
+	limited, cancel := context.WithTimeout(ctx, limit)
+	found, err = c.find(limited) // 1
+	cancel()
+	if found || err != nil {
+		return nil, found, err
+	}
+	if l, err = c.try(ctx, locker); err != nil { // 2
+		return nil, false, err
+	}
+	found, err = l.prepare(ctx)
+	if found || err != nil && final(ctx, err) {
+		l.finish(ctx)
+		l = nil
+	}
+	return l, found, err
+}
+
+// contended reports whether spending a refresh token without the turn may be the second
+// time.
+func (c *claim) contended() bool {
+	_, ok := c.storage.(Locker)
+	return ok && c.spend() != ""
 }
 
 // find is look, with an error if nothing was found and others have just failed to
@@ -289,6 +319,26 @@ func (l *lease) abandon() {
 	}
 	l.stop()
 	<-l.done
+}
+
+// linger keeps the turn while write, which has failed, is tried again: those who wait
+// for it are to find what has come.
+func (l *lease) linger(ctx context.Context, write func(context.Context) error) {
+	if l == nil {
+		return
+	}
+	ctx = context.WithoutCancel(ctx)
+	go func() {
+		pause := backoff{leasePoll, time.Second}
+		for n, end := 1, time.Now().Add(lingerTime); time.Now().Before(end); n++ {
+			<-time.After(pause.after(n))
+			if write(ctx) == nil {
+				l.finish(ctx)
+				return
+			}
+		}
+		l.abandon()
+	}()
 }
 
 // digestOf names a refresh token to those who have it.

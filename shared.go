@@ -112,6 +112,10 @@ func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) 
 	case failed != nil && sh.down.due():
 		s.opts.Observer(ctx, StorageFailed{Name: s.opts.Name, Err: failed})
 	}
+	if failed != nil && r.reason == ReasonAging && c.contended() {
+		l.finish(ctx)
+		return r, nil, failed // the token serves, and the storage may be back before its end
+	}
 	s.mu.Lock()
 	if s.last == old {
 		s.last = r.old
@@ -151,7 +155,7 @@ func (sh *shared) end(ctx context.Context, l *lease, old *Token) {
 	sh.mu.Unlock()
 	switch {
 	case pending:
-		l.abandon()
+		l.linger(ctx, sh.catchUp)
 	case over && old != nil:
 		l.release(ctx) // the note tells what was refused
 	default:

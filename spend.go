@@ -82,6 +82,10 @@ func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
 			return spending{}, err
 		case err != nil:
 			f.down(ctx, err)
+			if _, serving := c.source.due(); serving && turn.contended() {
+				l.finish(ctx)
+				return spending{}, err // the token serves, and the storage may be back before its end
+			}
 			rec, _, _ = c.latest()
 		}
 		if s, done, err := c.spendAlone(ctx, l, rec); done || err != nil {
@@ -101,7 +105,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 		case refused:
 			l.release(ctx) // the note tells which one
 		case c.unsaved(time.Now()):
-			l.abandon()
+			l.linger(ctx, c.catchUp)
 		default:
 			l.finish(ctx)
 		}
