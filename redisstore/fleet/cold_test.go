@@ -1,0 +1,31 @@
+package fleet_test
+
+import (
+	"testing"
+	"time"
+)
+
+// A fleet that starts makes one token request, and all are served soon after its
+// answer.
+func TestColdStart(t *testing.T) {
+	for _, tt := range []struct{ name, path, who string }{
+		{"integration", "/job", "job"},
+		{"guests", "/", guest},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			const processes = 200
+			f := newFleet(t, memory, authConfig{})
+			f.start(processes)
+			f.do("delay", 300*time.Millisecond)
+			all := f.visit(tt.path, "")
+			all.all.Wait()
+			requests := f.requests()
+			if len(requests) != 1 {
+				t.Fatalf("%d token requests, want 1", len(requests))
+			}
+			got := all.wait(requests[0].Answered, []string{tt.who})
+			results.add(t, row{"cold start, " + tt.name, processes, got, len(requests), "after the answer"})
+			wantWithin(t, got.Slowest, 500*time.Millisecond)
+		})
+	}
+}

@@ -1,0 +1,176 @@
+package fleet_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/redisstore/redistest"
+)
+
+// fleet is a shop's processes, the Commerce Layer that they call, and their Redis.
+type fleet struct {
+	t     *testing.T
+	redis *redistest.Server
+	auth  *process
+	shops []*instance
+
+	config shopConfig
+}
+
+// instance is one of the shop's processes.
+type instance struct {
+	*process
+	url string
+}
+
+// newFleet starts what shops need. None has been started yet.
+func newFleet(t *testing.T, front front, config authConfig, redisArgs ...string) *fleet {
+	t.Helper()
+	f := &fleet{t: t, redis: redistest.Start(t, redisArgs...)}
+	var url <-chan message
+	f.auth, url = launch(t, "auth", "the auth server", config)
+	f.config = shopConfig{Redis: f.redis.URL(), Auth: await[string](f.auth, "start", url), Front: front}
+	return f
+}
+
+// start starts n shops, and returns them.
+func (f *fleet) start(n int) []*instance {
+	f.t.Helper()
+	urls := make([]<-chan message, n)
+	first := len(f.shops)
+	for i := range n {
+		s := &instance{}
+		s.process, urls[i] = launch(f.t, "shop", fmt.Sprintf("shop-%d", len(f.shops)+1), f.config)
+		f.shops = append(f.shops, s)
+	}
+	for i, s := range f.shops[first:] {
+		s.url = await[string](s.process, "start", urls[i])
+	}
+	return f.shops[first:]
+}
+
+// called returns the shop of that name.
+func (f *fleet) called(name string) *instance {
+	f.t.Helper()
+	for _, s := range f.shops {
+		if s.name == name {
+			return s
+		}
+	}
+	f.t.Fatalf("there is no shop called %q", name)
+	return nil
+}
+
+// visits are requests under way, one to each shop.
+type visits struct {
+	all   sync.WaitGroup
+	shops []*instance
+	got   []visit
+}
+
+// visit begins to visit all shops at once.
+func (f *fleet) visit(path, cookie string) *visits {
+	v := &visits{shops: f.shops, got: make([]visit, len(f.shops))}
+	for i, s := range f.shops {
+		v.all.Go(func() { v.got[i] = get(s.url+path, cookie) })
+	}
+	return v
+}
+
+// wait waits for all of them. It returns the tally, and how long after since the last
+// one was served. Those to lost count as nothing.
+func (v *visits) wait(since time.Time, want []string, lost ...*instance) (t tally) {
+	v.all.Wait()
+	for i, s := range v.shops {
+		if len(lost) == 0 || s != lost[0] {
+			t.add(v.got[i], max(0, v.got[i].At.Sub(since)), want)
+		}
+	}
+	return t
+}
+
+// to returns the visit to one shop.
+func (v *visits) to(s *instance) visit {
+	v.all.Wait()
+	for i := range v.shops {
+		if v.shops[i] == s {
+			return v.got[i]
+		}
+	}
+	return visit{Error: "nobody was there"}
+}
+
+// post does something at a shop, and returns the browser's cookie.
+func (f *fleet) post(s *instance, path, cookie string, form url.Values) string {
+	f.t.Helper()
+	req, err := http.NewRequest(http.MethodPost, s.url+path, strings.NewReader(form.Encode()))
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	v, cookie := send(req, cookie)
+	if v.Error != "" {
+		f.t.Fatalf("%s: %s: %s", s.name, path, v.Error)
+	}
+	return cookie
+}
+
+// login signs ada in at the first shop, and returns her cookie.
+func (f *fleet) login() string {
+	f.t.Helper()
+	return f.post(f.shops[0], "/login", "", nil)
+}
+
+// loginFor signs ada in with a token that has already expired when it returns. Her
+// refresh token has not.
+func (f *fleet) loginFor(life time.Duration) (cookie string) {
+	f.t.Helper()
+	begin := time.Now()
+	tok := ask[issued](f.auth, "issue", issueArgs{life})
+	cookie = f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
+	<-time.After(life - time.Since(begin))
+	return cookie
+}
+
+// counts returns what the auth server has counted.
+func (f *fleet) counts() commercelayertest.Counts {
+	f.t.Helper()
+	return ask[commercelayertest.Counts](f.auth, "counts", none{})
+}
+
+// requests returns the token requests so far.
+func (f *fleet) requests() []tokenRequest {
+	f.t.Helper()
+	return ask[[]tokenRequest](f.auth, "requests", none{})
+}
+
+// do has the auth server do something.
+func (f *fleet) do(command string, value any) {
+	f.t.Helper()
+	ask[any](f.auth, command, value)
+}
+
+// load has all shops visited again and again.
+func (f *fleet) load(loads ...load) {
+	f.t.Helper()
+	for _, s := range f.shops {
+		for _, l := range loads {
+			ask[any](s.process, "load", l)
+		}
+	}
+}
+
+// unload ends that, and returns the tally.
+func (f *fleet) unload() (t tally) {
+	f.t.Helper()
+	for _, s := range f.shops {
+		t.and(ask[tally](s.process, "unload", none{}))
+	}
+	return t
+}
