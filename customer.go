@@ -43,9 +43,9 @@ var (
 
 func newCustomer(f *Storefront, key string, h home, r record) *customer {
 	c := &customer{front: f, key: key, home: h, rec: r, kept: r.raw}
-	c.source = NewSource(c.renew, &SourceOptions{
+	c.source = NewSource(func(ctx context.Context) (*Token, error) { return c.renew(ctx, nil) }, &SourceOptions{
 		Name:         f.opts.Name + " customer",
-		Refresh:      func(ctx context.Context, _ *Token) (*Token, error) { return c.renew(ctx) },
+		Refresh:      c.renew,
 		RefreshAhead: f.opts.RefreshAhead,
 		FetchTimeout: f.opts.FetchTimeout,
 		Observer:     c.observe,

@@ -93,6 +93,7 @@ func TestSignInAgainWithTheSameTokens(t *testing.T) {
 				if err := v.setCustomer(again); err != nil {
 					t.Error(err)
 				}
+				synctest.Wait()
 				if got := s.p.takenBack(); !slices.Equal(got, want) {
 					t.Errorf("revoked %q, want %q", got, want)
 				}

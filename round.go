@@ -19,16 +19,18 @@ type round struct {
 // than that of seen.
 func (s *Source) request(ctx context.Context, seen *held) (*Token, error) {
 	// Another request may have ended between the caller's look and this one's
-	// beginning, well or badly.
+	// beginning, well or badly, or another process's token have come.
+	s.mu.Lock()
 	start, h := time.Now(), s.cur.Load()
 	serving := h != nil && !h.expired(start)
-	if serving && (seen == nil || h.token != seen.token) {
+	switch {
+	case serving && (seen == nil || h.token != seen.token):
+		s.mu.Unlock()
 		return h.token, nil
+	case !serving && s.pause != nil && start.Before(s.pause.NextTry):
+		defer s.mu.Unlock()
+		return nil, s.pause
 	}
-	if err := s.paused(); err != nil && !serving {
-		return nil, err
-	}
-	s.mu.Lock()
 	s.round++
 	r := round{number: s.round, start: start, old: s.last, reason: s.reason(serving)}
 	s.refreshing = s.canRefresh(s.last)

@@ -20,11 +20,15 @@ var (
 
 // renew gets the customer's next token: it is the token request of c.source,
 // which makes one at a time. What another writer has brought c.source has from saw,
-// and asks again if that is not good.
-func (c *customer) renew(ctx context.Context) (*Token, error) {
+// and asks again if that is not good: so it does if old, which is to be replaced, has
+// just been.
+func (c *customer) renew(ctx context.Context, old *Token) (*Token, error) {
 	seen, _, changes := c.latest()
 	if _, ended := c.hasEnded(); ended {
 		return nil, ErrCustomerExpired
+	}
+	if old != nil && seen.serves(old) && c.offer(changes) {
+		return nil, errDetached
 	}
 	v, err, _ := c.front.spends.Do(c.home.lock(seen), func() (any, error) { return c.spendContained(ctx, seen) })
 	if err != nil {
@@ -40,6 +44,16 @@ func (c *customer) renew(ctx context.Context) (*Token, error) {
 		c.isOver(ctx, r.state, seen)
 	}
 	return nil, ErrCustomerExpired
+}
+
+// offer gives the source the record, if changes is still what latest said.
+func (c *customer) offer(changes int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.changes == changes {
+		c.source.adopt(c.rec.token, c.rec.issued)
+	}
+	return c.changes == changes
 }
 
 // spendContained is spend, for those who join it too: a panic in a function of the
@@ -116,7 +130,6 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 		}
 		return spending{record: expired, by: c}, c.expire(ctx), nil
 	}
-	_, kept, changes := c.latest()
 	start := time.Now()
 	t, err := f.opts.Refresh(ctx, rec.token)
 	switch {
@@ -135,7 +148,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	case t == nil || t.AccessToken == "":
 		return spending{}, true, errEmptyToken
 	}
-	s, done = c.keep(context.WithoutCancel(ctx), change{rec, kept, changes}, received(t, start))
+	s, done = c.keep(context.WithoutCancel(ctx), rec, received(t, start))
 	return s, done, nil
 }
 
@@ -182,18 +195,11 @@ func (c *customer) expire(ctx context.Context) bool {
 	return ok || err != nil
 }
 
-// change is the replacement of a record, and what was known when it began.
-type change struct {
-	of      record
-	kept    []byte // what the home held
-	changes int    // as latest counts
-}
-
-// keep writes what a refresh has brought, a token of our own, to the home, before
-// anybody gets it. If it is not ok the home holds something else. Those who wait
-// for a token do not wait until one that they will not get is revoked.
-func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, ok bool) {
-	f, now, rec := c.front, time.Now(), ch.of
+// keep writes what a refresh of rec has brought, a token of our own, to the home,
+// before anybody gets it. If it is not ok the home holds something else. Those who
+// wait for a token do not wait until one that they will not get is revoked.
+func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, ok bool) {
+	f, now := c.front, time.Now()
 	if t.RefreshToken == "" {
 		t.RefreshToken = rec.token.RefreshToken
 	}
@@ -208,7 +214,7 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 		go f.takeBack(ctx, t)
 		return spending{record: expired, by: c}, ok
 	}
-	kept, ok, err := c.write(ctx, ch, next)
+	kept, ok, err := c.write(ctx, rec, next)
 	if err != nil {
 		f.opts.Observer(ctx, SaveFailed{Source: f.opts.Name + " customer", Err: err})
 	}
@@ -235,10 +241,10 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 	return spending{record: next, by: c, requested: true}, true
 }
 
-// write makes the change to next, and returns what the home holds then, as far as
-// known. It is not ok if that is somebody else's.
-func (c *customer) write(ctx context.Context, ch change, next record) (kept []byte, ok bool, err error) {
-	kept = ch.kept
+// write puts next in the place of rec, which was spent for it, and returns what the
+// home holds then, as far as known. It is not ok if that is somebody else's.
+func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok bool, err error) {
+	_, kept, _ = c.latest()
 	for range 4 {
 		ok, err = c.home.swap(ctx, kept, next.raw, c.front.life(next, time.Now()))
 		if err != nil {
@@ -257,7 +263,7 @@ func (c *customer) write(ctx context.Context, ch change, next record) (kept []by
 		if bytes.Equal(raw, next.raw) {
 			return next.raw, true, nil
 		}
-		yields, err := c.yields(ctx, raw, ch, next)
+		yields, err := c.yields(ctx, raw, rec, next)
 		if err != nil || !yields {
 			return kept, false, err
 		}
@@ -266,19 +272,18 @@ func (c *customer) write(ctx context.Context, ch change, next record) (kept []by
 	return kept, false, errTooLate
 }
 
-// yields reports whether what the home holds makes way for next.
-func (c *customer) yields(ctx context.Context, raw []byte, ch change, next record) (bool, error) {
+// yields reports whether what the home holds makes way for next, which rec was
+// spent for.
+func (c *customer) yields(ctx context.Context, raw []byte, rec, next record) (bool, error) {
 	switch {
-	case bytes.Equal(raw, ch.of.raw):
+	case bytes.Equal(raw, rec.raw):
 		return true, nil // another write was quicker
-	case bytes.Equal(raw, expired.raw): // since the token was refused that was spent, or that of next
-		itself, err := refused(ctx, c.front.opts.Customers, c.home.lock(ch.of), next.token.RefreshToken)
+	case bytes.Equal(raw, expired.raw): // since rec's token was refused, or that of next
+		itself, err := refused(ctx, c.front.opts.Customers, c.home.lock(rec), next.token.RefreshToken)
 		return !itself, err
 	}
-	// What it is known to hold is older than next, unless it has changed meanwhile.
 	_, known := c.holds(raw)
-	_, _, now := c.latest()
-	return known && now == ch.changes, nil
+	return known, nil
 }
 
 // catchUp writes a record that the home has failed to take. If the home holds
@@ -288,7 +293,7 @@ func (c *customer) catchUp(ctx context.Context) error {
 		return nil
 	}
 	rec, kept, changes := c.latest()
-	holds, ok, err := c.write(ctx, change{record{raw: kept}, kept, changes}, rec)
+	holds, ok, err := c.write(ctx, record{raw: kept}, rec)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ok && c.changes == changes {
