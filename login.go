@@ -58,15 +58,9 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 		return nil, false, err
 	}
 	defer done()
-	r, err := f.newRecord(t, now)
+	r, err := f.admit(t, now)
 	if err != nil {
 		return nil, false, err
-	}
-	switch {
-	case usedOnce(t) || newHeld(t, now, -1) == nil:
-		return nil, false, errNotForever
-	case t.Expiry.IsZero():
-		return nil, false, errNoExpiry
 	}
 	oldID := b.currentID()
 	if b.opts.SessionID != nil {
@@ -112,6 +106,20 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	}
 	go f.takeBack(ctx, without(gone, t)...) // nobody waits for it
 	return c, len(gone) > 0, nil
+}
+
+// admit makes the record of a customer who is to be signed in by t.
+func (f *Storefront) admit(t *Token, now time.Time) (record, error) {
+	r, err := f.newRecord(t, now)
+	switch {
+	case err != nil:
+		return record{}, err
+	case usedOnce(t) || newHeld(t, now, -1) == nil:
+		return record{}, errNotForever
+	case t.Expiry.IsZero():
+		return record{}, errNoExpiry
+	}
+	return r, nil
 }
 
 // leaving is the home that a customer who signs in leaves behind, nil if there is
