@@ -4,13 +4,15 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"sync/atomic"
 	"time"
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer"
-	"github.com/bearerkit/bearer/memstore"
+	"github.com/bearerkit/bearer/layered"
+	"github.com/bearerkit/bearer/redisstore"
 	"github.com/bearerkit/bearer/tokenendpoint"
 )
 
@@ -35,23 +37,23 @@ type market struct {
 
 // open makes the market's sales channel. It sends nothing: the first token is
 // requested when the first call needs it.
-func (m *market) open(s *shop, customers bearer.CompareAndSwapper) (err error) {
+func (m *market) open(s *shop) (err error) {
 	m.channel, err = commercelayer.NewSalesChannel(s.clientID, m.Scope, &commercelayer.Options{
 		Domain:  s.domain,
 		AuthURL: s.authURL,
-		Base:    s.wire,
+		Base:    s.hood.wire,
 		Timeout: 10 * time.Second,
 
-		// Where the tokens of signed-in customers are, each under the hash of a
-		// browser's session id. In memory they are gone when the program ends, and
-		// everybody is signed out; a shop on several machines has a shared storage.
-		Customers: customers,
+		// Where the guests' token is, and those of signed-in customers, each under the
+		// hash of a browser's session id: see openRedis. Without a Storage all are in
+		// memory, which does for one process; when that ends, everybody is signed out.
+		Storage: s.storage,
 
 		// Called by Login, when the guest has become a customer.
 		OnLogin: s.keepCart(m),
 
-		Logger:   s.log,              // what happens to tokens, for the operator,
-		Observer: s.hood.observer(m), // and for the panel. Never a token.
+		Logger:   s.log,                          // what happens to tokens, for the operator,
+		Observer: s.hood.observer(m, s.instance), // and for the panel. Never a token.
 	})
 	if err != nil {
 		return err
@@ -59,9 +61,26 @@ func (m *market) open(s *shop, customers bearer.CompareAndSwapper) (err error) {
 	m.client = m.channel.Client()
 	m.client.Timeout = 10 * time.Second
 	m.guests = &http.Client{
-		Transport: &bearer.Transport{Source: m.channel.Storefront().GuestOnly(), Base: s.wire},
+		Transport: &bearer.Transport{Source: m.channel.Storefront().GuestOnly(), Base: s.hood.wire},
 		Timeout:   10 * time.Second,
 	}
+	return nil
+}
+
+// openRedis opens the storage that the instances of a shop share. Whoever signs in to
+// one is signed in to all; and one of them asks for the guests' token, for all. In
+// front of it is the memory of this process: there what is used lately costs no round
+// trip, and while Redis is away those who were here before stay signed in.
+func (s *shop) openRedis(url string) (err error) {
+	s.redis, err = redisstore.Open(url, &redisstore.Options{
+		Prefix:       "kiosk", // others may use this Redis too
+		DisableCache: true,    // one memory in front will do
+		Logger:       s.log,
+	})
+	if err != nil {
+		return err
+	}
+	s.storage = layered.New(s.watch(s.redis), &layered.Options{Logger: s.log}) // watched for the panel alone
 	return nil
 }
 
@@ -70,13 +89,12 @@ func (m *market) open(s *shop, customers bearer.CompareAndSwapper) (err error) {
 // none. One cookie serves both markets, each with tokens of its own: Pick says
 // which of them a request is about.
 func (s *shop) openMarkets() (func(http.Handler) http.Handler, error) {
-	customers := storage{memstore.New(nil)} // wrapped for the panel alone
 	opts := &bearer.MiddlewareOptions{
 		InsecureCookie: s.cookies.insecure,
 		Pick:           func(r *http.Request) *bearer.Storefront { return s.marketOf(r.URL.Path).channel.Storefront() },
 	}
 	for i, m := range s.markets {
-		if err := m.open(s, customers); err != nil {
+		if err := m.open(s); err != nil {
 			return nil, err
 		}
 		if i > 0 {
@@ -91,8 +109,10 @@ func (s *shop) openMarkets() (func(http.Handler) http.Handler, error) {
 // to say that one has to sign in again.
 func (v *visit) resolve() (err error) {
 	v.session, _ = bearer.FromContext(v.r.Context())
-	v.state, err = v.session.State(v.r.Context())
-	return err
+	if v.state, err = v.session.State(v.r.Context()); err != nil {
+		return fmt.Errorf("%w: %w", errUnknown, err) // the storage fails, and memory does not tell
+	}
+	return nil
 }
 
 // expiredMeanwhile reports whether the customer's session has ended since the
@@ -113,6 +133,9 @@ func (v *visit) expiredMeanwhile() bool {
 func (v *visit) signIn(email, password string) (everywhere bool, err error) {
 	ctx := v.r.Context()
 	if err := v.market.channel.Login(ctx, email, password); err != nil {
+		if _, asked := nextTry(err); !asked { // then it is not the token endpoint that has failed
+			err = fmt.Errorf("%w: %w", errNotKept, err)
+		}
 		return false, err
 	}
 	everywhere = true

@@ -28,6 +28,7 @@ type kiosk struct {
 	*shop
 	t         *testing.T
 	transport *http.Transport
+	direct    []*http.Transport // to the instances of a fleet
 	issued    *issued
 	stop      context.CancelFunc
 	stopped   chan error
@@ -142,15 +143,18 @@ func (k *kiosk) browser() *browser {
 		k.t.Fatal(err)
 	}
 	b := &browser{k: k, client: &http.Client{Jar: jar}}
-	b.client.Transport = recorder{k}
+	b.client.Transport = recorder{k, k.transport}
 	return b
 }
 
 // recorder keeps what browsers see, each answer of a chain of redirects.
-type recorder struct{ k *kiosk }
+type recorder struct {
+	k    *kiosk
+	line *http.Transport
+}
 
 func (x recorder) RoundTrip(r *http.Request) (*http.Response, error) {
-	resp, err := x.k.transport.RoundTrip(r)
+	resp, err := x.line.RoundTrip(r)
 	if err != nil || resp.Header.Get("Content-Type") == "text/event-stream" {
 		return resp, err
 	}

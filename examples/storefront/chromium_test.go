@@ -86,6 +86,18 @@ type stand struct {
 // got into a browser and that no browser has had anything to complain of.
 func openStand(t *testing.T) *stand {
 	t.Helper()
+	return openStandWith(t, func(s *stand, service *service) (opened, error) {
+		shop, err := newShop(service, false)
+		if err == nil {
+			s.listen(shop)
+		}
+		return shop, err
+	})
+}
+
+// openStandWith is openStand for what open opens.
+func openStandWith(t *testing.T, open func(*stand, *service) (opened, error)) *stand {
+	t.Helper()
 	service, err := newService(env(), 0)
 	if err != nil {
 		t.Fatal(err)
@@ -93,16 +105,10 @@ func openStand(t *testing.T) *stand {
 	t.Cleanup(service.close)
 	s := &stand{t: t, issued: &issued{base: service.base}}
 	service.base = s.issued
-	if s.shop, err = newShop(service, false); err != nil {
+	shop, err := open(s, service)
+	if err != nil {
 		t.Fatal(err)
 	}
-	handler := s.handler
-	s.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		tap := &tap{ResponseWriter: w}
-		handler.ServeHTTP(tap, r)
-		w.Header().Write(&tap.text)
-		s.saw(tap.text.String())
-	})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -111,7 +117,7 @@ func openStand(t *testing.T) *stand {
 	s.url = "http://localhost:" + port
 	ctx, stop := context.WithCancel(context.Background())
 	stopped := make(chan error, 1)
-	go func() { stopped <- s.serve(ctx, l) }()
+	go func() { stopped <- shop.serve(ctx, l) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-stopped; err != nil {
@@ -120,6 +126,18 @@ func openStand(t *testing.T) *stand {
 		s.check()
 	})
 	return s
+}
+
+// listen notes all that a shop answers, and uses that shop from now on.
+func (s *stand) listen(shop *shop) {
+	s.shop = shop
+	handler := shop.handler
+	shop.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tap := &tap{ResponseWriter: w}
+		handler.ServeHTTP(tap, r)
+		w.Header().Write(&tap.text)
+		s.saw(tap.text.String())
+	})
 }
 
 // tap notes what is written through it.

@@ -50,6 +50,8 @@ func describe(event bearer.Event) (source string, e entry) {
 		return "", entry{Kind: "session", Text: "Signed out, tokens revoked"}
 	case bearer.CustomerExpired:
 		return "", entry{Kind: "session", Text: "Session ended: it cannot be refreshed any more"}
+	case bearer.StorageFailed:
+		return "", entry{Kind: "trouble", Text: "The storage cannot be used", Detail: "what is in memory serves on"}
 	case bearer.TokenWithheld:
 		return "", entry{}
 	}

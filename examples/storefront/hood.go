@@ -8,14 +8,22 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
 )
 
 // hood is what is under the hood, for the panel: a feed of what happens, for each
-// browser one. A feed has what concerns all (the guests' token) and what concerns
-// that browser, and nothing of anybody else's.
+// browser one. A feed has what concerns all (the guests' token, the storage) and what
+// concerns that browser, and nothing of anybody else's. The instances of a shop have
+// one, which only works as they are in one process.
 type hood struct {
-	shop *shop
-	seq  atomic.Int64 // of entries; it grows from one run of the program to the next
+	cookies cookies
+	local   *commercelayertest.Server // nil: there is none to make trouble in
+	wire    *wire
+	storage string       // in words, if several instances share one
+	seq     atomic.Int64 // of entries; it grows from one run of the program to the next
+
+	guestTokens sync.Map // *market → the guests' *bearer.Token that it has used last
 
 	mu      sync.Mutex // guards what follows
 	feeds   map[string]*feed
@@ -26,8 +34,8 @@ type hood struct {
 // maxFeeds bounds them: the one that was not used for longest goes.
 const maxFeeds = 1000
 
-func newHood(s *shop) *hood {
-	h := &hood{shop: s, feeds: map[string]*feed{}}
+func newHood(s *service, c cookies) *hood {
+	h := &hood{cookies: c, local: s.local, wire: &wire{base: s.base}, feeds: map[string]*feed{}}
 	h.seq.Store(time.Now().UnixMicro())
 	return h
 }
@@ -51,8 +59,8 @@ const maxEntries = 40
 type entry struct {
 	Seq     int64        `json:"-"`
 	Time    string       `json:"time"`
-	Kind    string       `json:"kind"` // request, token, session or trouble
-	Market  string       `json:"market,omitempty"`
+	Kind    string       `json:"kind"`            // request, token, session or trouble
+	Place   string       `json:"place,omitempty"` // market and instance
 	Text    string       `json:"text"`
 	Detail  string       `json:"detail,omitempty"`
 	Request *requestView `json:"request,omitempty"`
@@ -62,7 +70,8 @@ type entry struct {
 type requestView struct {
 	Name          string   `json:"name"` // method and path
 	Market        string   `json:"market"`
-	Who           string   `json:"who"` // guest, customer, or nobody yet
+	Instance      string   `json:"instance"` // that has answered; empty if there is one only
+	Who           string   `json:"who"`      // guest, customer, or nobody yet
 	Owner         string   `json:"owner"`
 	Scope         string   `json:"scope"`
 	From          string   `json:"from"`
@@ -75,15 +84,15 @@ type requestView struct {
 // hoodCookie is where a browser's feed is remembered.
 const hoodCookie = "hood"
 
-// follow gives each request a trace, which leads to its browser's feed.
-func (h *hood) follow(next http.Handler) http.Handler {
+// follow gives each request to an instance a trace, which leads to its browser's feed.
+func (h *hood) follow(instance string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := h.find(h.shop.cookies.get(r, hoodCookie))
+		f := h.find(h.cookies.get(r, hoodCookie))
 		if f == nil {
 			f = h.newFeed("", nil)
-			h.shop.cookies.set(w, hoodCookie, f.id, 0)
+			h.cookies.set(w, hoodCookie, f.id, 0)
 		}
-		t := &trace{hood: h, feed: f, name: r.Method + " " + r.URL.Path, reasons: map[bool]string{}}
+		t := &trace{hood: h, instance: instance, feed: f, name: r.Method + " " + r.URL.Path, reasons: map[bool]string{}}
 		next.ServeHTTP(w, r.WithContext(withTrace(r.Context(), t)))
 		t.finish()
 	})
@@ -203,6 +212,15 @@ func (f *feed) after(seq int64) (entries []entry, changed <-chan struct{}, open 
 		}
 	}
 	return entries, f.changed, !f.closed
+}
+
+// placeOf is where something happened: in a market, and if there are several in an
+// instance.
+func placeOf(market, instance string) string {
+	if market == "" || instance == "" {
+		return market + instance
+	}
+	return market + ", " + instance
 }
 
 // masked is a path of the API without ids: that of a guest's order is a secret.

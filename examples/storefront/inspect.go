@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"strings"
+	"sync/atomic"
 
 	"github.com/bearerkit/bearer"
 )
@@ -22,25 +23,53 @@ func (m *market) authorization(ctx context.Context, client *http.Client) (*marke
 	return m, a, err
 }
 
-// storage notes that it is read, for the panel.
-type storage struct{ bearer.CompareAndSwapper }
+// watched is a storage of an instance's that tells the panel when it is read, and
+// whether it can be.
+type watched struct {
+	able
+	hood     *hood
+	instance string
+	down     atomic.Bool
+}
 
-func (s storage) Get(ctx context.Context, key string) ([]byte, error) {
-	traceOf(ctx).read()
-	return s.CompareAndSwapper.Get(ctx, key)
+func (s *shop) watch(storage able) *watched {
+	return &watched{able: storage, hood: s.hood, instance: s.instance}
+}
+
+// able is what the storages at hand can do.
+type able interface {
+	bearer.CompareAndSwapper
+	bearer.Locker
+	bearer.Watcher
+}
+
+func (s *watched) Get(ctx context.Context, key string) ([]byte, error) {
+	value, err := s.able.Get(ctx, key)
+	down := err != nil && !errors.Is(err, bearer.ErrNotFound)
+	traceOf(ctx).read(err == nil && strings.HasPrefix(key, "cl_guest-"), down)
+	if down && errors.Is(ctx.Err(), context.Canceled) {
+		return value, err // which says nothing of the storage
+	}
+	switch was := s.down.Swap(down); {
+	case down && !was:
+		s.hood.tellAll(entry{Kind: "trouble", Place: s.instance, Text: "The storage cannot be reached, memory serves on"})
+	case was && !down:
+		s.hood.tellAll(entry{Kind: "token", Place: s.instance, Text: "The storage can be reached again"})
+	}
+	return value, err
 }
 
 // observer hears what happens to the tokens of a market, and tells it to those
-// whom it concerns: what happens to the guests' token to everybody, the rest to the
-// visitor in whose request it happened.
-func (h *hood) observer(m *market) bearer.Observer {
+// whom it concerns: what happens to the guests' token and to the storage to everybody,
+// the rest to the visitor in whose request it happened.
+func (h *hood) observer(m *market, instance string) bearer.Observer {
 	return func(ctx context.Context, e bearer.Event) {
 		t := traceOf(ctx)
 		source, text := describe(e)
 		if text.Text == "" {
 			return
 		}
-		text.Market = m.Name
+		text.Place = placeOf(m.Name, instance)
 		guests := strings.HasSuffix(source, " guest")
 		if issued, ok := e.(bearer.TokenIssued); ok {
 			t.issued(guests, string(issued.Reason))
@@ -48,7 +77,8 @@ func (h *hood) observer(m *market) bearer.Observer {
 		if _, ok := e.(bearer.SignedIn); ok {
 			t.issued(false, "signed in")
 		}
-		if guests {
+		_, storage := e.(bearer.StorageFailed)
+		if guests || storage {
 			h.tellAll(text)
 		} else {
 			t.tell(text)

@@ -11,6 +11,12 @@
 // without the buttons. COMMERCELAYER_OTHER_SCOPE adds a second market;
 // COMMERCELAYER_DOMAIN and COMMERCELAYER_AUTH_URL name a service that is not the
 // public one.
+//
+// With REDIS_URL set, such as to redis://localhost:6379, there are two instances of the
+// shop behind the one address, which take turns. Tokens live in that Redis, under keys
+// that begin with "kiosk:"; the panel shows which instance has answered. What the
+// package's own Commerce Layer has issued is good until the program ends, so that the
+// next one finds tokens in Redis that are refused, and replaces them.
 package main
 
 import (
@@ -64,16 +70,35 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	defer service.close()
 	service.log = slog.New(slog.NewTextHandler(stderr, nil))
-	shop, err := newShop(service, *insecure)
-	if err != nil {
-		return err
-	}
 	listener, err := net.Listen("tcp", *addr)
 	if err != nil {
 		return fmt.Errorf("%w: choose another address, such as -addr localhost:8081", err)
 	}
+	defer listener.Close()
+	shop, err := open(ctx, service, os.Getenv("REDIS_URL"), *insecure)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(stdout, "The shop is open at http://%s, over %s. Interrupt to close it.\n", shown(*addr, listener.Addr()), service.name)
+	if fleet, ok := shop.(*fleet); ok {
+		a, b := fleet.ports[0].Addr(), fleet.ports[1].Addr()
+		fmt.Fprintf(stdout, "Its instances A and B share a Redis. They are at http://%s and http://%s too.\n", shown(":0", a), shown(":0", b))
+	}
 	return shop.serve(ctx, listener)
+}
+
+// opened is a shop, or two instances of it.
+type opened interface {
+	serve(ctx context.Context, l net.Listener) error
+}
+
+// open opens two instances of the shop, if there is a Redis for them to share, else
+// one.
+func open(ctx context.Context, service *service, redisURL string, insecureCookies bool) (opened, error) {
+	if redisURL == "" {
+		return newShop(service, insecureCookies)
+	}
+	return newFleet(ctx, service, redisURL, insecureCookies)
 }
 
 // shown is the address to open in a browser: the one that was asked for, with the
@@ -92,16 +117,21 @@ func shown(asked string, addr net.Addr) string {
 
 // serve serves the shop until ctx ends.
 func (s *shop) serve(ctx context.Context, l net.Listener) error {
+	return serve(ctx, l, s, s.hood.close)
+}
+
+// serve serves a handler until ctx ends, and then ends its streams: Shutdown waits for
+// requests under way, and a stream is one that never ends.
+func serve(ctx context.Context, l net.Listener, handler http.Handler, endStreams func()) error {
 	server := &http.Server{
-		Handler:           s,
+		Handler:           handler,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      30 * time.Second, // the panel's stream has its own
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 	}
-	// Shutdown waits for requests under way, and a stream is one that never ends.
-	server.RegisterOnShutdown(s.hood.close)
+	server.RegisterOnShutdown(endStreams)
 	stopped := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -13,6 +13,7 @@ import (
 )
 
 func TestRun(t *testing.T) {
+	t.Setenv("REDIS_URL", "")
 	t.Setenv("COMMERCELAYER_SCOPE", "")
 	t.Setenv("COMMERCELAYER_CLIENT_ID", "")
 	t.Setenv("COMMERCELAYER_SALES_CHANNEL_CLIENT_ID", "")

@@ -81,6 +81,7 @@ var (
 	errBadForm    = errors.New("the form cannot be understood")
 	errUnreadable = errors.New("the API's answer cannot be understood")
 	errUnknown    = errors.New("nobody can tell whether the visitor is signed in")
+	errNotKept    = errors.New("the sign-in cannot be kept")
 )
 
 // problem is what the page of an error says.
@@ -133,6 +134,12 @@ func (v *visit) problem(err error) problem {
 	case noToken:
 		return problem{Status: http.StatusServiceUnavailable, Title: "The shop cannot get a token right now",
 			Text: "Every call of the API needs one, and the token endpoint does not give any."}
+	case errors.Is(err, errUnknown):
+		return problem{Status: http.StatusServiceUnavailable, Title: "The shop cannot tell who you are right now",
+			Text: "If you are signed in you still are, but the storage where that is kept cannot be reached. Nothing is done as a guest meanwhile."}
+	case errors.Is(err, errNotKept):
+		return problem{Status: http.StatusServiceUnavailable, Title: "Nobody can sign in right now",
+			Text: "Your password is right, but the storage where sign-ins are kept cannot be reached."}
 	case errors.Is(err, errBadForm):
 		return problem{Status: http.StatusBadRequest, Title: "That form makes no sense", Text: "Nothing was done. Go back and try again."}
 	case isRefused && refused.status == http.StatusUnprocessableEntity:

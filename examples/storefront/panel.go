@@ -16,7 +16,8 @@ type hoodView struct {
 	Request  *requestView
 	Left     string // of the token's life, in words
 	Counts   counts
-	Local    bool // the counts are the server's own, and there are buttons
+	Local    bool   // the counts are the server's own, and there are buttons
+	Storage  string // that several instances share
 	Customer bool
 	Failing  bool
 	Entries  []entry // newest first
@@ -30,11 +31,11 @@ type counts struct {
 	Rejected int64 `json:"rejected"`
 }
 
-func (s *shop) counts() counts {
-	if s.local == nil {
-		return counts{s.wire.tokens.Load(), s.wire.api.Load(), s.wire.rejected.Load()}
+func (h *hood) counts() counts {
+	if h.local == nil {
+		return counts{h.wire.tokens.Load(), h.wire.api.Load(), h.wire.rejected.Load()}
 	}
-	n := s.local.Counts()
+	n := h.local.Counts()
 	return counts{int64(n.TokenRequests), int64(n.APIRequests), int64(n.APIInvalidToken)}
 }
 
@@ -43,7 +44,7 @@ func (t *trace) view(customer bool) hoodView {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	h := t.hood
-	v := hoodView{Request: t.request(), Counts: h.shop.counts(), Local: h.shop.local != nil, Customer: customer, Failing: h.isFailing()}
+	v := hoodView{Request: t.request(), Counts: h.counts(), Local: h.local != nil, Storage: h.storage, Customer: customer, Failing: h.isFailing()}
 	if t.as != nil && !t.as.Token.Expiry.IsZero() {
 		v.Left = left(time.Until(t.as.Token.Expiry))
 	}
@@ -82,9 +83,9 @@ func (h *hood) isFailing() bool {
 func (h *hood) setFailing(failing bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.shop.local.ClearFaults() // so that there is never more than one
+	h.local.ClearFaults() // so that there is never more than one
 	if failing {
-		h.shop.local.Inject(commercelayertest.Fault{Endpoint: commercelayertest.TokenEndpoint, Status: http.StatusServiceUnavailable})
+		h.local.Inject(commercelayertest.Fault{Endpoint: commercelayertest.TokenEndpoint, Status: http.StatusServiceUnavailable})
 	}
 	h.failing = failing
 }
@@ -132,7 +133,7 @@ func (h *hood) stream(w http.ResponseWriter, r *http.Request) {
 	for {
 		entries, changed, open := t.feed.after(after)
 		control.SetWriteDeadline(time.Now().Add(10 * time.Second))
-		send(w, 0, "counts", h.shop.counts())
+		send(w, 0, "counts", h.counts())
 		for _, e := range entries {
 			send(w, e.Seq, "entry", e)
 			after = e.Seq

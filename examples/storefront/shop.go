@@ -4,24 +4,36 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/memstore"
+	"github.com/bearerkit/bearer/redisstore"
 )
 
 // shop is the storefront: pages, forms, and what they need.
 type shop struct {
 	*service
-	cookies cookies
-	hood    *hood
-	wire    *wire
-	handler http.Handler
+	instance string // its name, if there are several
+	storage  bearer.Storage
+	redis    *redisstore.Store // nil: there is one instance, and the storage is memory
+	cookies  cookies
+	hood     *hood
+	handler  http.Handler
 }
 
+// newShop makes a shop that is alone, and keeps what it keeps in memory.
 func newShop(service *service, insecureCookies bool) (*shop, error) {
 	s := &shop{service: service, cookies: cookies{insecureCookies}}
-	s.wire = &wire{base: service.base}
-	s.hood = newHood(s)
+	s.hood = newHood(service, s.cookies)
+	s.storage = s.watch(memstore.New(nil))
+	return s, s.open()
+}
+
+// open makes what answers requests, over the storage.
+func (s *shop) open() error {
 	sessions, err := s.openMarkets()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	// Forms are only taken from pages of this shop. What is outside of that
 	// protection changes nothing.
@@ -30,10 +42,10 @@ func newShop(service *service, insecureCookies bool) (*shop, error) {
 		http.Error(w, "This form was sent by a page of another site. Nothing was done.", http.StatusForbidden)
 	}))
 	mux := http.NewServeMux()
-	mux.Handle("/", csrf.Handler(http.MaxBytesHandler(s.hood.follow(sessions(s.routes())), 64<<10)))
+	mux.Handle("/", csrf.Handler(http.MaxBytesHandler(s.hood.follow(s.instance, sessions(s.routes())), 64<<10)))
 	mux.Handle("GET /static/", static())
 	s.handler = withSecurityHeaders(mux)
-	return s, nil
+	return nil
 }
 
 func (s *shop) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

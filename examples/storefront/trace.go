@@ -15,8 +15,9 @@ import (
 // trace is what one request has done so far. A nil trace, of work without a
 // request, takes nothing in.
 type trace struct {
-	hood *hood
-	name string
+	hood     *hood
+	instance string
+	name     string
 
 	mu      sync.Mutex // guards what follows
 	feed    *feed
@@ -24,9 +25,12 @@ type trace struct {
 	as      *bearer.Authorization // of the last call; its token is not looked at but for the expiry
 	none    bool                  // the last call has found no token
 	reasons map[bool]string       // why tokens were requested, the guests' (true) and the customer's
+	found   bool                  // there was a guests' token in the storage
+	foreign bool                  // which another instance has requested, and this one uses now
 	calls   []string
 	tokens  int
 	reads   int
+	down    bool // one of them failed
 }
 
 type traceKey struct{}
@@ -49,13 +53,28 @@ func (t *trace) note(change func()) {
 	}
 }
 
-func (t *trace) read() { t.note(func() { t.reads++ }) }
+// read notes that the storage was read, whether there was a guests' token, and whether
+// it failed.
+func (t *trace) read(found, down bool) {
+	t.note(func() {
+		t.reads++
+		t.found, t.down = t.found || found, t.down || down
+	})
+}
 
 func (t *trace) issued(guests bool, reason string) { t.note(func() { t.reasons[guests] = reason }) }
 
 // used notes whom a call has spoken for, and that of the market's.
 func (t *trace) used(m *market, as *bearer.Authorization, err error) {
-	t.note(func() { t.market, t.as, t.none = m, as, err != nil })
+	newHere := false
+	if err == nil && as.Origin == bearer.OriginGuest {
+		last, _ := t.hood.guestTokens.Swap(m, as.Token)
+		newHere = last != as.Token
+	}
+	t.note(func() {
+		t.market, t.as, t.none = m, as, err != nil
+		t.foreign = t.foreign || newHere && t.found
+	})
 }
 
 // tell adds an entry to the feed of the visitor.
@@ -83,13 +102,16 @@ func (t *trace) showTo(w http.ResponseWriter, customer bool) {
 	}
 	if t.feed.owner != owner {
 		t.feed = t.hood.passOn(t.feed, owner)
-		t.hood.shop.cookies.set(w, hoodCookie, t.feed.id, 0)
+		t.hood.cookies.set(w, hoodCookie, t.feed.id, 0)
 	}
 }
 
 // request sums the trace up; t.mu is held.
 func (t *trace) request() *requestView {
 	v := &requestView{Name: t.name, Who: "nobody: it called no API", Calls: t.calls, TokenRequests: t.tokens, StorageReads: t.reads}
+	if t.instance != "" {
+		v.Instance = "instance " + t.instance
+	}
 	if t.none {
 		v.Who = "nobody: there is no token"
 	}
@@ -111,8 +133,14 @@ func (t *trace) request() *requestView {
 	switch t.reasons[guest] {
 	case "":
 		v.From = "storage, under this browser’s session id"
+		if t.reads == 0 || t.down {
+			v.From = "memory, under this browser’s session id"
+		}
 		if guest {
 			v.From = "memory, one for all guests"
+			if t.foreign {
+				v.From = "storage: another instance has requested it"
+			}
 		}
 	case "signed in":
 		v.From = "signed in just now"
@@ -137,7 +165,7 @@ func (t *trace) finish() {
 	t.mu.Lock()
 	v := t.request()
 	t.mu.Unlock()
-	t.tell(entry{Kind: "request", Market: v.Market, Text: v.Name, Detail: v.summary(), Request: v})
+	t.tell(entry{Kind: "request", Place: placeOf(v.Market, t.instance), Text: v.Name, Detail: v.summary(), Request: v})
 }
 
 func (v *requestView) summary() string {

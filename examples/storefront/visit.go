@@ -97,7 +97,7 @@ var notices = index(
 	notice{Code: "cart-left", Text: "You are signed in, but your cart could not come with you: you will find it when you are signed out.", Bad: true},
 	notice{Code: "one-market", Text: "You are signed in here, but it did not work in the other market: sign in there too.", Bad: true},
 	notice{Code: "signed-out", Text: "You are signed out."},
-	notice{Code: "signed-out-here", Text: "You are signed out here, but Commerce Layer could not be told: tokens may be good until they expire.", Bad: true},
+	notice{Code: "signed-out-here", Text: "You are signed out here, but not all that kept you signed in could be removed: tokens may be good until they expire.", Bad: true},
 	notice{Code: "sign-in-first", Text: "Sign in to see this page."},
 	notice{Code: "expired", Text: "Your session has expired, and you are a guest again. Sign in to go on where you were.", Bad: true},
 

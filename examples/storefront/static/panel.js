@@ -33,8 +33,8 @@
   setInterval(countdown, 1000);
 
   const showRequest = (r) => {
-    for (const name of ["name", "who", "owner", "scope", "from", "tokenRequests", "storageReads"]) {
-      field(name).textContent = r[name] === "" ? "–" : r[name];
+    for (const name of ["name", "instance", "who", "owner", "scope", "from", "tokenRequests", "storageReads"]) {
+      if (field(name)) field(name).textContent = r[name] === "" ? "–" : r[name];
     }
     if (r.expiry) field("expiry").dateTime = r.expiry;
     else field("expiry").removeAttribute("datetime");
@@ -47,7 +47,7 @@
     after = event.lastEventId;
     const e = JSON.parse(event.data);
     const text = element("span", e.text);
-    if (e.market) text.append(" ", element("i", e.market));
+    if (e.place) text.append(" ", element("i", e.place));
     if (e.detail) text.append(element("small", e.detail));
     const item = element("li", "", e.kind);
     item.append(element("time", e.time), " ", text);
