@@ -228,8 +228,8 @@ func (s *SingleCustomer) SetCustomer(ctx context.Context, t *Token) error {
 func (s *SingleCustomer) moveIn(ctx context.Context, r record, now time.Time) (old record, err error) {
 	for range 8 {
 		raw, err := s.home.load(Uncached(ctx))
-		if err != nil {
-			return record{}, err
+		if err != nil { // what is there may be what is broken, and not the storage
+			return record{}, set(ctx, s.home.storage, s.home.key, r.raw, s.front.life(r, now))
 		}
 		old := s.front.read(ctx, raw)
 		if bytes.Equal(raw, r.raw) {

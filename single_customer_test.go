@@ -265,7 +265,7 @@ func TestSingleCustomerWithoutStorage(t *testing.T) {
 		setCustomer(t, c, p.login("ada", true))
 		actsAs(t, c, "ada")
 		down := errors.New("down, s3cr3t")
-		s.failing(down, "get", "swap")
+		s.failing(down, "get", "set", "swap")
 		for range 3 {
 			pass(2 * time.Hour)
 			actsAs(t, c, "ada")
@@ -286,7 +286,7 @@ func TestSingleCustomerWithoutStorage(t *testing.T) {
 		actsAs(t, c, "ada")
 		synctest.Wait()
 		actsAs(t, single(p, s, nil), "ada") // by what was refreshed meanwhile
-		s.failing(down, "get", "swap")
+		s.failing(down, "get", "set", "swap")
 		if err := c.Logout(t.Context()); !errors.Is(err, down) || strings.Contains(err.Error(), "s3cr3t") {
 			t.Errorf("Logout: %v, want the storage's error, without its text", err)
 		}
@@ -294,6 +294,30 @@ func TestSingleCustomerWithoutStorage(t *testing.T) {
 			t.Errorf("%d tokens revoked, want 2", len(p.revoked))
 		}
 		isOver(t, c, false)
+	})
+}
+
+// What cannot be read is in nobody's way.
+func TestSingleCustomerIsBroken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, s := &idp{}, newShelf()
+		broken := errors.New("broken")
+		s.faults(func(_ context.Context, op, _ string) error {
+			if op != "set" && s.texts()[singleKey] == "broken" {
+				return broken
+			}
+			return nil
+		}, nil)
+		s.replace(singleKey, "broken")
+		c := single(p, s, nil)
+		if _, err := c.TokenContext(t.Context()); !errors.Is(err, broken) {
+			t.Errorf("error = %v, want the storage's", err)
+		}
+		tok := setCustomer(t, c, p.login("ada", true))
+		actsAs(t, c, "ada")
+		if _, text, ttl := s.only(); !strings.Contains(text, tok.RefreshToken) || ttl != 14*24*time.Hour {
+			t.Errorf("the storage has %s for %v", text, ttl)
+		}
 	})
 }
 

@@ -5,6 +5,8 @@
 //
 //   - A shop, with guests and customers who sign in, is a sales channel:
 //     [NewSalesChannel], its Middleware round the handlers, its Client in them.
+//   - A command-line tool whose user is a customer of a shop, and a program that
+//     shares one with js-auth: [NewSingleCustomer].
 //   - A background job or webhook receiver is an integration: [NewIntegration],
 //     then its Client.
 //   - An application that users of the dashboard authorize is a webapp:
@@ -33,7 +35,9 @@
 //
 // Keys and values are those of the JavaScript library js-auth, so that a storefront
 // written with it can share the Redis. What it has left there and cannot be used, a
-// customer's token among the guests' or what is no token at all, is overwritten.
+// customer's token among the guests' or what is no token at all, is overwritten. A
+// client id or scope that js-auth's storages would change in a key is refused, as two
+// keys could become one. docs/js-auth.md, in the repository, is about sharing.
 //
 // A storage that fails is told of, and keeps nobody waiting for long: tokens in memory
 // serve on, others are requested.

@@ -29,8 +29,8 @@ const refreshAhead = 14 * time.Minute
 // by which the service counts.
 var sharedLimit tokenendpoint.RateLimit
 
-// Options configures [Credentials], [Integration], [SalesChannel] and [Webapp]. The zero value is
-// for the public service. It is safe to print: no secret shows.
+// Options configures [Credentials], [Integration], [SalesChannel], [SingleCustomer] and
+// [Webapp]. The zero value is for the public service. It is safe to print: no secret shows.
 type Options struct {
 	// Domain is the service's domain, with a port if it has one. Its hosts are
 	// auth.<Domain> and <organization>.<Domain>. Default: that of AuthURL, else
@@ -74,12 +74,12 @@ type Options struct {
 	// saved. Integration and Webapp only.
 	OnChange func(ctx context.Context, t *bearer.Token) error `json:"-"`
 	// ClientSecret is the secret of a sales channel that signs customers in by
-	// assertions; most have none. SalesChannel only.
+	// assertions; most have none. SalesChannel and SingleCustomer only.
 	ClientSecret string `json:"-"`
 	// Customers keeps the customers' tokens, apart from the guests'. Several processes
 	// that serve one shop share one. Default: Storage, which has to be able to compare
 	// and swap then; without a Storage, a memstore of its own, which forgets all at the
-	// program's end. SalesChannel only.
+	// program's end. SalesChannel and SingleCustomer only.
 	Customers bearer.CompareAndSwapper `json:"-"`
 	// OnLogin is called when a customer has signed in; see
 	// bearer.StorefrontOptions. SalesChannel only.

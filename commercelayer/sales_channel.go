@@ -9,7 +9,6 @@ import (
 	"net/http"
 
 	"github.com/bearerkit/bearer"
-	"github.com/bearerkit/bearer/memstore"
 )
 
 // SalesChannel is a shop: its guests share one token, its customers have one
@@ -31,46 +30,18 @@ var (
 	_ bearer.Evicter            = (*SalesChannel)(nil)
 )
 
-// ownerCustomer is the type of a customer among owners.
-const ownerCustomer = "Customer"
-
 // NewSalesChannel returns the sales channel with this client id. The scope has to
 // name a market, such as "market:id:xYZkjABcde"; a shop with several markets has a
 // SalesChannel for each. It sends nothing: the first token is asked for when it is
 // needed.
 func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
-	var o Options
-	if opts != nil {
-		o = *opts
-	}
-	switch {
-	case id == "" || scope == "":
-		return nil, errors.New("commercelayer: a sales channel needs its client id and a scope that names a market: pass those of the API credentials")
-	case o.Scope != "" && o.Scope != scope:
-		return nil, errors.New("commercelayer: Options.Scope is not the scope that NewSalesChannel was given: leave it empty")
-	}
-	o.Scope = scope
-	key, err := storageKey("cl_customer-", id, scope)
-	if err != nil {
-		return nil, err
-	}
-	c, err := NewCredentials(id, o.ClientSecret, &o)
+	c, key, o, err := newCustomers("sales channel", id, scope, opts)
 	if err != nil {
 		return nil, err
 	}
 	guests, err := storageKey("cl_guest-", id, scope)
 	if err != nil {
 		return nil, err
-	}
-	if o.Customers == nil {
-		switch storage := o.Storage.(type) {
-		case nil:
-			o.Customers = memstore.New(nil)
-		case bearer.CompareAndSwapper:
-			o.Customers = storage
-		default:
-			return nil, errors.New("commercelayer: Options.Storage cannot keep customers, since it does not compare and swap: set Options.Customers to a storage that does")
-		}
 	}
 	s := &SalesChannel{credentials: c}
 	s.storefront = bearer.NewStorefront(func(ctx context.Context) (*bearer.Token, error) {
@@ -83,8 +54,8 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 		GuestKey:     guests,
 		Scope:        scope,
 		Owner:        ownerOf,
-		Refresh:      s.refresh,
-		Revoke:       s.revoke,
+		Refresh:      c.refreshCustomer,
+		Revoke:       c.revokeCustomer,
 		OnLogin:      o.OnLogin,
 		RefreshAhead: refreshAhead,
 		FetchTimeout: c.options.Timeout,
@@ -93,33 +64,6 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 	})
 	s.transport = c.transport(s.storefront)
 	return s, nil
-}
-
-var errNoCustomer = &notAuthorized{text: "the token's owner is not a customer"}
-
-// ownerOf is the customer that a token speaks for; nobody if it is a guests'.
-func ownerOf(t *bearer.Token) (bearer.Owner, error) {
-	claims, err := DecodeUnverified(t.AccessToken)
-	if err != nil {
-		return bearer.Owner{}, err
-	}
-	switch {
-	case claims.Owner == nil || claims.Owner.ID == "":
-		return bearer.Owner{}, nil
-	case !claims.IsCustomer():
-		return bearer.Owner{}, errNoCustomer
-	}
-	return bearer.Owner{Type: ownerCustomer, ID: claims.Owner.ID}, nil
-}
-
-// refresh spends a customer's refresh token, without the client's secret. The
-// scope has to be the token's.
-func (s *SalesChannel) refresh(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
-	return s.credentials.RefreshToken(ctx, old.RefreshToken, &GrantOptions{Public: true, Scope: narrowScope(old.AccessToken)})
-}
-
-func (s *SalesChannel) revoke(ctx context.Context, token string) error {
-	return s.credentials.Revoke(ctx, token, &RevokeOptions{Public: true})
 }
 
 // Storefront returns what the sales channel is made of: for the other markets in
@@ -197,14 +141,8 @@ func (s *SalesChannel) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	if err != nil {
 		return err
 	}
-	if t != nil {
-		claims, err := DecodeUnverified(t.AccessToken)
-		if err != nil {
-			return err
-		}
-		if claims.Application.ClientID != s.credentials.id { // it could neither be refreshed nor revoked
-			return errors.New("commercelayer: the token was issued to another client: pass one that this sales channel has asked for")
-		}
+	if err := s.credentials.issued(t); err != nil {
+		return err
 	}
 	return session.SetCustomer(ctx, t)
 }
