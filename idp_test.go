@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -106,13 +108,16 @@ func (p *idp) renew(ctx context.Context, old *bearer.Token) (*bearer.Token, erro
 // revoke is StorefrontOptions.Revoke.
 func (p *idp) revoke(_ context.Context, token string) error {
 	p.mu.Lock()
-	defer p.mu.Unlock()
 	p.revoked = append(p.revoked, token)
-	if p.revoking != nil {
-		if err := p.revoking(token); err != nil {
+	revoking := p.revoking
+	p.mu.Unlock()
+	if revoking != nil {
+		if err := revoking(token); err != nil {
 			return err
 		}
 	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if f := p.families[token]; f != nil && strings.HasPrefix(token, "refresh-") {
 		f.dead = true
 	}
@@ -145,12 +150,22 @@ func (p *idp) wantRefreshes(t *testing.T, want int) {
 	}
 }
 
+// wantRevoked checks what was revoked, in this order as far as it came of one
+// sign-in.
 func (p *idp) wantRevoked(t *testing.T, want ...string) {
 	t.Helper()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if got := strings.Join(p.revoked, " "); got != strings.Join(want, " ") {
-		t.Errorf("revoked %q, want %q", got, want)
+	got := map[*lineage][]string{}
+	for _, token := range p.revoked {
+		got[p.families[token]] = append(got[p.families[token]], token)
+	}
+	wanted := map[*lineage][]string{}
+	for _, token := range want {
+		wanted[p.families[token]] = append(wanted[p.families[token]], token)
+	}
+	if !maps.EqualFunc(got, wanted, slices.Equal) {
+		t.Errorf("revoked %q, want %q", p.revoked, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -85,14 +86,7 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 
 	ctx = context.WithoutCancel(ctx)
 	if oldID != "" && b.opts.Carrier == nil {
-		life := f.rememberFor(r)
-		for _, other := range b.fronts {
-			if other != f {
-				life = max(life, other.move(ctx, oldID, id))
-				b.session(other).reset()
-			}
-		}
-		b.send(id, life)
+		b.send(id, max(f.rememberFor(r), b.moveOthers(ctx, f, oldID, id)))
 	}
 	if old == nil {
 		return c, false, nil
@@ -210,6 +204,40 @@ func (s *Session) reset() {
 	}
 }
 
+// moveWait is for how long a sign-in waits for another storefront's record to be
+// moved: a token endpoint that hangs must not keep the visitor out of this one.
+const moveWait = 5 * time.Second
+
+// moveOthers takes the browser's records for storefronts other than f along to its
+// new id, and returns for how long that is to be remembered. What takes too long goes
+// on in the background.
+func (b *browser) moveOthers(ctx context.Context, f *Storefront, oldID, newID string) (life time.Duration) {
+	wait, cancel := context.WithTimeout(ctx, moveWait)
+	defer cancel()
+	var moves []chan time.Duration
+	for _, other := range b.fronts {
+		if other == f {
+			continue
+		}
+		moved := make(chan time.Duration, 1)
+		moves = append(moves, moved)
+		go func() { moved <- other.move(ctx, oldID, newID) }()
+	}
+	for _, moved := range moves {
+		select {
+		case l := <-moved:
+			life = max(life, l)
+		case <-wait.Done():
+		}
+	}
+	for _, other := range b.fronts {
+		if other != f {
+			b.session(other).reset()
+		}
+	}
+	return life
+}
+
 // move takes the record of a browser along to its new id, and returns for how long
 // that is to be remembered. A refresh of it that is under way ends first; one of
 // another process loses its result.
@@ -267,8 +295,8 @@ func (f *Storefront) moveRecord(ctx context.Context, from, to stored) (record, e
 // bringing the customer back, and then revokes the refresh and access tokens,
 // which are not refreshed first. For a guest it does nothing.
 //
-// It goes on when ctx ends, and may take 30 seconds for each storefront whose
-// revocation endpoint hangs, and some more if the storage does.
+// It goes on when ctx ends, and may take 30 seconds if a revocation endpoint hangs,
+// and some more if the storage does.
 //
 // An error says that not all of it could be done: a record may still be there, or
 // tokens be good elsewhere. The session is a guest's all the same, and the browser
@@ -297,15 +325,20 @@ func (s *Session) leave(ctx context.Context, revoke bool) error {
 	if b.opts.Carrier == nil && b.currentID() != "" {
 		b.send("", 0)
 	}
+	failed := make([]error, len(b.fronts))
+	var revocations sync.WaitGroup
 	for i, f := range b.fronts {
 		if len(tokens[i]) == 0 {
 			continue
 		}
 		f.opts.Observer(ctx, SignedOut{Storefront: f.opts.Name})
-		if !revoke {
-			continue
+		if revoke {
+			revocations.Go(func() { failed[i] = takeBack(ctx, f.opts.Revoke, tokens[i]...) })
 		}
-		if err := takeBack(ctx, f.opts.Revoke, tokens[i]...); err != nil {
+	}
+	revocations.Wait()
+	for _, err := range failed {
+		if err != nil {
 			errs = append(errs, &safeError{"the customer is signed out, but not all tokens could be revoked: " + describe(err), err})
 		}
 	}

@@ -203,6 +203,75 @@ func TestMarketsMoveDuringRefresh(t *testing.T) {
 	})
 }
 
+// A refresh in another market that hangs does not keep the customer from signing in
+// here, and is not lost when it ends.
+func TestMarketsMoveDuringHangingRefresh(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us", "de")
+		b := m.tab(t)
+		b.get("/login/ann?market=it")
+		b.get("/login/cem?market=de")
+		pass(2 * time.Hour)
+		over := make(chan struct{})
+		m.idp.onRefresh(func(context.Context, *bearer.Token) error { <-over; return nil })
+		old := b.old()
+		var under sync.WaitGroup
+		for _, market := range []string{"it", "de"} {
+			under.Go(func() { old.get("/token?market=" + market) })
+		}
+		synctest.Wait()
+		start := time.Now()
+		b.want("/login/bob?market=us", "access-bob-3")
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("signing in took %v, want at most 5s", took)
+		}
+		b.want("/token?market=it", "guest-it") // for the time being
+		close(over)
+		under.Wait()
+		synctest.Wait()
+		m.idp.wantRefreshes(t, 2)
+		for market, customer := range map[string]string{"it": "access-ann", "de": "access-cem"} {
+			if got := b.get("/token?market=" + market).body; !strings.HasPrefix(got, customer) {
+				t.Errorf("market %s has %q, want the customer who was signed in there", market, got)
+			}
+		}
+		m.idp.wantRefreshes(t, 2)
+		m.idp.wantRevoked(t)
+	})
+}
+
+// One market's revocation endpoint that hangs does not keep another's waiting.
+func TestMarketsLogoutRevokesAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMarkets(t, nil, "it", "us", "de")
+		b := m.tab(t)
+		for _, market := range []string{"it", "us", "de"} {
+			b.get("/login/ann?market=" + market)
+		}
+		var all sync.WaitGroup
+		all.Add(3)
+		m.HandleFunc("/leave", func(w http.ResponseWriter, r *http.Request) {
+			s, _ := bearer.FromContext(r.Context())
+			if err := s.Logout(r.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+		m.idp.revoking = func(token string) error {
+			if strings.HasPrefix(token, "refresh-") {
+				all.Done()
+				all.Wait()
+			}
+			return nil
+		}
+		start := time.Now()
+		b.get("/leave")
+		if took := time.Since(start); took != 0 {
+			t.Errorf("signing out took %v, want no wait", took)
+		}
+		b.want("/both", "guest-it guest-us")
+	})
+}
+
 // A storage that fails in the middle loses one market's customer at most, never
 // the one who signs in.
 func TestMarketsStorageFailsInMidMove(t *testing.T) {

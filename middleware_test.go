@@ -22,6 +22,9 @@ func TestMiddlewarePanicsAtConstruction(t *testing.T) {
 	customers := func(name string) *bearer.Storefront {
 		return bearer.NewStorefront(guestToken(name), &bearer.StorefrontOptions{Name: name, Customers: newShelf()})
 	}
+	shared := func(name string) *bearer.Storefront {
+		return bearer.NewStorefront(guestToken(name), &bearer.StorefrontOptions{Name: name, Customers: newShelf(), Guests: newShelf(), GuestKey: "guest-" + name})
+	}
 	id := func(*http.Request) string { return "" }
 	tests := []struct {
 		name  string
@@ -38,6 +41,10 @@ func TestMiddlewarePanicsAtConstruction(t *testing.T) {
 		{"session id without a storage", guests("a"), &bearer.MiddlewareOptions{SessionID: id}, "memstore.New(nil)"},
 		{"market without a storage", customers("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{guests("b")}}, "memstore.New(nil)"},
 		{"the same key", customers("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{customers("a")}}, "StorefrontOptions.Key"},
+		{"two markets of guests", shared("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{shared("b")}}, ""},
+		{"the same guests", shared("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{func() *bearer.Storefront {
+			return bearer.NewStorefront(guestToken("b"), &bearer.StorefrontOptions{Name: "b", Customers: newShelf(), Guests: newShelf(), GuestKey: "guest-a"})
+		}()}}, "StorefrontOptions.GuestKey"},
 		{"carrier and session id", customers("a"), &bearer.MiddlewareOptions{Carrier: carrying().Carrier, SessionID: id}, "leave one of them out"},
 		{"cookie with a space", customers("a"), &bearer.MiddlewareOptions{Cookie: "my session"}, "letters"},
 		{"cookie with a prefix", customers("a"), &bearer.MiddlewareOptions{Cookie: "__Host-session"}, "leave it out"},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"testing/synctest"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -213,6 +214,7 @@ func (p *provider) last(owner string) (token string) {
 }
 
 func (p *provider) takenBack() []string {
+	synctest.Wait() // some is done in the background
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return append([]string(nil), p.revoked...)

@@ -61,6 +61,33 @@ func TestRotatedTokenCannotBeWritten(t *testing.T) {
 	})
 }
 
+// However long nobody comes, a rotated token that could not be written is not let
+// go, though others are.
+func TestUnsavedOutlivesItsPin(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		v.signIn("ada")
+		pass(2 * time.Hour)
+		s.shelf.failing(errDown, "swap")
+		v.wantWho("ada")
+		for range 3 {
+			pass(time.Hour)
+			s.shelf.failing(nil)
+			s.bystander()
+			s.shelf.failing(errDown, "swap")
+			collect()
+		}
+		s.shelf.failing(nil)
+		for range 3 {
+			v.wantWho("ada")
+			synctest.Wait()
+			pass(2 * time.Hour)
+		}
+		wantEvents[bearer.CustomerExpired](t, s.events, 0)
+	})
+}
+
 // Rotated again before it could be written, it is the last one that is written.
 func TestRotatedTwiceBeforeItIsWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
