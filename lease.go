@@ -17,7 +17,7 @@ const (
 	leaseRenew = time.Second            // how often a living one renews it
 	leasePoll  = 100 * time.Millisecond // how often the others look
 	leaseMax   = time.Minute            // for how long it is renewed if the request has no time limit
-	noteWait   = 3 * time.Second        // how long to wait for what a lost holder may have got
+	noteWait   = 3 * time.Second / 2    // how long to wait for what a lost holder may have got
 	noteLife   = time.Hour              // longer than any process is stopped and goes on
 	patience   = time.Second            // for how long a storage may fail before a refresh token is spent without it
 	lingerTime = 10 * time.Second       // for how long a result that could not be written keeps the turn
@@ -322,9 +322,11 @@ func (l *lease) abandon() {
 }
 
 // linger keeps the turn while write, which has failed, is tried again: those who wait
-// for it are to find what has come.
+// for it are to find what a refresh token that is spent by now has brought. Without one
+// they can do as well themselves.
 func (l *lease) linger(ctx context.Context, write func(context.Context) error) {
-	if l == nil {
+	if l == nil || l.spend() == "" {
+		l.finish(ctx)
 		return
 	}
 	ctx = context.WithoutCancel(ctx)

@@ -89,11 +89,13 @@ func (s *Source) reason(serving bool) Reason {
 
 // obtain asks Refresh, or the TokenFunc; then there is no old token in r.
 func (s *Source) obtain(ctx context.Context, r *round) (*Token, error) {
+	var unread error
 	if s.canRefresh(r.old) {
 		t, err := s.opts.Refresh(ctx, r.old)
 		switch {
 		case isInvalidGrant(err):
-			if s.shared.overtaken(ctx, *r) || !s.giveUp(*r) {
+			var overtaken bool
+			if overtaken, unread = s.shared.overtaken(ctx, *r); overtaken || !s.giveUp(*r) {
 				return nil, errDetached
 			}
 		case err != nil:
@@ -110,6 +112,9 @@ func (s *Source) obtain(ctx context.Context, r *round) (*Token, error) {
 	}
 	r.old = nil
 	t, err := s.fetch(ctx)
+	if err != nil && unread != nil {
+		return nil, unknownRefusal(unread) // nothing has ended yet
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -220,7 +219,7 @@ func (sh *shared) catchUp(ctx context.Context) error {
 	sh.mu.Lock()
 	p, old := sh.pending, sh.kept
 	if p != nil {
-		sh.tried = append(sh.tried[max(0, len(sh.tried)-8):], p.raw)
+		sh.tried = alsoTried(sh.tried, p.raw)
 	}
 	sh.mu.Unlock()
 	if p == nil {
@@ -273,11 +272,14 @@ func (sh *shared) settle(p *pending, holds []byte) {
 	}
 }
 
-// drop gives up what is to be written.
-func (sh *shared) drop() {
+// drop gives up what is to be written, and returns what the storage may hold that was
+// this source's.
+func (sh *shared) drop() (own [][]byte) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
+	own = append(sh.tried, sh.kept)
 	sh.pending, sh.tried = nil, nil
+	return own
 }
 
 // yields reports whether what the storage holds makes way for p.
@@ -286,7 +288,7 @@ func (sh *shared) yields(ctx context.Context, raw []byte, p *pending) (bool, err
 	switch {
 	case !p.refreshed:
 		return p.token.RefreshToken != "" || !r.serves(nil), nil
-	case sh.knows(raw):
+	case sh.knows(raw, p):
 		return true, nil
 	case r.state == StateExpired: // since what p was got with was refused, or p itself
 		itself, err := refused(ctx, sh.storage, sh.key, p.token.RefreshToken)
@@ -296,36 +298,36 @@ func (sh *shared) yields(ctx context.Context, raw []byte, p *pending) (bool, err
 }
 
 // knows reports whether raw is what the storage has held before, or no later than
-// what it has failed to take.
-func (sh *shared) knows(raw []byte) bool {
+// p, which it has failed to take.
+func (sh *shared) knows(raw []byte, p *pending) bool {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
-	return bytes.Equal(raw, sh.kept) || slices.ContainsFunc(sh.tried, func(t []byte) bool { return bytes.Equal(raw, t) })
+	return sh.pending == p && (bytes.Equal(raw, sh.kept) || contains(sh.tried, raw))
 }
 
 // overtaken reports whether the storage holds another refresh token than the one
 // that r has spent in vain: then that is why it was refused. If not, the storage is
-// told that there is none any more.
-func (sh *shared) overtaken(ctx context.Context, r round) bool {
+// told that there is none any more. The error says that nobody knows.
+func (sh *shared) overtaken(ctx context.Context, r round) (bool, error) {
 	if sh == nil {
-		return false
+		return false, nil
 	}
-	sh.drop() // nobody is to get what was refused
+	own := sh.drop() // nobody is to get what was refused
 	for range 4 {
 		raw, err := load(Uncached(ctx), sh.storage, sh.key)
 		if err != nil {
-			return false
+			return false, err
 		}
 		rec := sh.decode(raw)
 		switch {
 		case rec.state != StateCustomer:
-			return false
-		case rec.token.RefreshToken != r.old.RefreshToken && !sh.knows(raw):
-			return true
+			return false, nil
+		case rec.token.RefreshToken != r.old.RefreshToken && !contains(own, raw):
+			return true, nil
 		}
 		storage, ok := sh.storage.(CompareAndSwapper)
 		if !ok {
-			return false
+			return false, nil
 		}
 		ok, err = stored{storage, sh.key}.swap(ctx, raw, expired.raw, refreshLife)
 		if ok {
@@ -334,39 +336,76 @@ func (sh *shared) overtaken(ctx context.Context, r round) bool {
 			sh.mu.Unlock()
 		}
 		if ok || err != nil {
-			return false
+			return false, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // Remove is [Source.Forget] for all processes: it deletes the token from
 // SourceOptions.Storage too. Processes that hold it in memory go on with it until
 // it ends or a server rejects it; its refresh token is not used again. The token is
-// returned also if that fails.
+// the latest there is, in the storage or here, and returned also if that fails.
 func (s *Source) Remove(ctx context.Context) (*Token, error) {
 	t, sh := s.Forget(), s.shared
 	if sh == nil {
 		return t, nil
 	}
-	sh.drop()
-	if t == nil {
-		if r, err := sh.read(ctx); err == nil {
-			t = r.token
-		}
-	}
-	ctx = context.WithoutCancel(ctx)
-	var err error
-	if t != nil && t.RefreshToken != "" {
-		// A refresh that is under way elsewhere must not bring it back.
-		err = set(ctx, sh.storage, sh.key, signedOut.raw, refreshLife)
-	} else {
-		ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-		defer cancel()
-		err = sh.storage.Delete(ctx, sh.key)
-	}
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	t, err := sh.bury(context.WithoutCancel(ctx), t)
+	if err != nil {
 		return t, &safeError{"the token could not be deleted from the storage: " + describe(err), err}
 	}
 	return t, nil
+}
+
+// bury deletes the record, whatever it is, and returns the token that is the later
+// of t, this process's own, and that in the record. If there is a refresh token it
+// leaves a tombstone: a refresh that is under way elsewhere must not bring it back.
+func (sh *shared) bury(ctx context.Context, t *Token) (*Token, error) {
+	own := sh.drop()
+	for range 8 {
+		raw, err := load(Uncached(ctx), sh.storage, sh.key)
+		if err != nil {
+			return t, err
+		}
+		if r := sh.decode(raw); r.state == StateCustomer && !contains(own, raw) {
+			t = r.token
+		}
+		var next []byte
+		if t != nil && t.RefreshToken != "" {
+			next = signedOut.raw
+		}
+		if ok, err := sh.replace(ctx, raw, next, refreshLife); ok || err != nil {
+			return t, err
+		}
+	}
+	return t, errTooLate
+}
+
+// replace swaps the record, or as much of that as the storage is able to.
+func (sh *shared) replace(ctx context.Context, old, next []byte, life time.Duration) (bool, error) {
+	if storage, ok := sh.storage.(CompareAndSwapper); ok {
+		return stored{storage, sh.key}.swap(ctx, old, next, life)
+	}
+	if next != nil {
+		return true, set(ctx, sh.storage, sh.key, next, life)
+	}
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	return true, sh.storage.Delete(ctx, sh.key)
+}
+
+// maxTried bounds how many records in a row are remembered that could not be written.
+const maxTried = 64
+
+// alsoTried adds a record to those that were tried to be written.
+func alsoTried(tried [][]byte, raw []byte) [][]byte {
+	if contains(tried, raw) {
+		return tried
+	}
+	return append(tried[max(0, len(tried)+1-maxTried):], raw)
+}
+
+func contains(all [][]byte, one []byte) bool {
+	return slices.ContainsFunc(all, func(b []byte) bool { return bytes.Equal(b, one) })
 }

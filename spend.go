@@ -130,13 +130,14 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 		}
 		return spending{record: expired, by: c}, c.expire(ctx), nil
 	}
+	_, kept, changes := c.latest()
 	start := time.Now()
 	t, err := f.opts.Refresh(ctx, rec.token)
 	switch {
 	case isInvalidGrant(err):
 		replaced, unread := c.replaced(ctx, rec, l != nil)
 		if unread != nil {
-			return spending{}, true, &safeError{"the refresh token was refused, and the storage does not tell whether another process was quicker: " + describe(unread), unread}
+			return spending{}, true, unknownRefusal(unread)
 		}
 		refused = !replaced && c.expire(ctx)
 		return spending{record: expired, by: c}, refused, nil
@@ -148,7 +149,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	case t == nil || t.AccessToken == "":
 		return spending{}, true, errEmptyToken
 	}
-	s, done = c.keep(context.WithoutCancel(ctx), rec, received(t, start))
+	s, done = c.keep(context.WithoutCancel(ctx), change{rec, kept, changes}, received(t, start))
 	return s, done, nil
 }
 
@@ -184,6 +185,12 @@ func (c *customer) replaced(ctx context.Context, rec record, alone bool) (bool, 
 	return false, nil
 }
 
+// unknownRefusal says that a refresh token was refused while the storage could not
+// be read.
+func unknownRefusal(err error) error {
+	return &safeError{"the refresh token was refused, and the storage does not tell whether another process was quicker: " + describe(err), err}
+}
+
 // expire notes that the customer's session is over, unless the home holds
 // something new. A home that fails does not keep the session alive.
 func (c *customer) expire(ctx context.Context) bool {
@@ -195,11 +202,18 @@ func (c *customer) expire(ctx context.Context) bool {
 	return ok || err != nil
 }
 
-// keep writes what a refresh of rec has brought, a token of our own, to the home,
-// before anybody gets it. If it is not ok the home holds something else. Those who
-// wait for a token do not wait until one that they will not get is revoked.
-func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, ok bool) {
-	f, now := c.front, time.Now()
+// change is the replacement of a record, and what was known when it began.
+type change struct {
+	of      record
+	kept    []byte // what the home held
+	changes int    // as latest counts
+}
+
+// keep writes what a refresh has brought, a token of our own, to the home, before
+// anybody gets it. If it is not ok the home holds something else. Those who wait
+// for a token do not wait until one that they will not get is revoked.
+func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, ok bool) {
+	f, now, rec := c.front, time.Now(), ch.of
 	if t.RefreshToken == "" {
 		t.RefreshToken = rec.token.RefreshToken
 	}
@@ -214,7 +228,7 @@ func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, 
 		go f.takeBack(ctx, t)
 		return spending{record: expired, by: c}, ok
 	}
-	kept, ok, err := c.write(ctx, rec, next)
+	kept, ok, err := c.write(ctx, ch, next)
 	if err != nil {
 		f.opts.Observer(ctx, SaveFailed{Source: f.opts.Name + " customer", Err: err})
 	}
@@ -241,15 +255,15 @@ func (c *customer) keep(ctx context.Context, rec record, t *Token) (s spending, 
 	return spending{record: next, by: c, requested: true}, true
 }
 
-// write puts next in the place of rec, which was spent for it, and returns what the
-// home holds then, as far as known. It is not ok if that is somebody else's.
-func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok bool, err error) {
-	_, kept, _ = c.latest()
+// write makes the change to next, and returns what the home holds then, as far as
+// known. It is not ok if that is somebody else's.
+func (c *customer) write(ctx context.Context, ch change, next record) (kept []byte, ok bool, err error) {
+	kept = ch.kept
 	for range 4 {
 		ok, err = c.home.swap(ctx, kept, next.raw, c.front.life(next, time.Now()))
 		if err != nil {
 			c.mu.Lock()
-			c.tried = append(c.tried[max(0, len(c.tried)-8):], next.raw)
+			c.tried = alsoTried(c.tried, next.raw)
 			c.mu.Unlock()
 			return kept, false, err
 		}
@@ -263,7 +277,7 @@ func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok
 		if bytes.Equal(raw, next.raw) {
 			return next.raw, true, nil
 		}
-		yields, err := c.yields(ctx, raw, rec, next)
+		yields, err := c.yields(ctx, raw, ch, next)
 		if err != nil || !yields {
 			return kept, false, err
 		}
@@ -272,18 +286,19 @@ func (c *customer) write(ctx context.Context, rec, next record) (kept []byte, ok
 	return kept, false, errTooLate
 }
 
-// yields reports whether what the home holds makes way for next, which rec was
-// spent for.
-func (c *customer) yields(ctx context.Context, raw []byte, rec, next record) (bool, error) {
+// yields reports whether what the home holds makes way for next.
+func (c *customer) yields(ctx context.Context, raw []byte, ch change, next record) (bool, error) {
 	switch {
-	case bytes.Equal(raw, rec.raw):
+	case bytes.Equal(raw, ch.of.raw):
 		return true, nil // another write was quicker
-	case bytes.Equal(raw, expired.raw): // since rec's token was refused, or that of next
-		itself, err := refused(ctx, c.front.opts.Customers, c.home.lock(rec), next.token.RefreshToken)
+	case bytes.Equal(raw, expired.raw): // since the token was refused that was spent, or that of next
+		itself, err := refused(ctx, c.front.opts.Customers, c.home.lock(ch.of), next.token.RefreshToken)
 		return !itself, err
 	}
+	// What it is known to hold is older than next, unless it has changed meanwhile.
 	_, known := c.holds(raw)
-	return known, nil
+	_, _, now := c.latest()
+	return known && now == ch.changes, nil
 }
 
 // catchUp writes a record that the home has failed to take. If the home holds
@@ -293,7 +308,7 @@ func (c *customer) catchUp(ctx context.Context) error {
 		return nil
 	}
 	rec, kept, changes := c.latest()
-	holds, ok, err := c.write(ctx, record{raw: kept}, rec)
+	holds, ok, err := c.write(ctx, change{record{raw: kept}, kept, changes}, rec)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if ok && c.changes == changes {

@@ -48,6 +48,11 @@ func (s *tap) on(when, op, suffix string, f func(ctx context.Context) error) {
 	}
 }
 
+// failWith is for on.
+func failWith(err error) func(context.Context) error {
+	return func(context.Context) error { return err }
+}
+
 func (s *tap) clear() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
