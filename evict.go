@@ -58,8 +58,9 @@ func (s *Source) evict(rejected *Token) Event {
 
 // Forget drops the token with all that belongs to it, and a request under way,
 // and returns what was held, nil if nothing was. The next caller gets a new one
-// from the TokenFunc. It is for a logout: a token that a server rejected is a
-// case for [Source.Evict].
+// from the TokenFunc, or that which SourceOptions.Storage has: [Source.Remove]
+// deletes that, too. It is for a logout: a token that a server rejected is a case
+// for [Source.Evict].
 func (s *Source) Forget() *Token {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -202,8 +202,8 @@ func (f *Storefront) Guest(ctx context.Context) (*Authorization, error) {
 	return a, nil
 }
 
-// ForgetGuest drops the guests' token and returns it, nil if there was none; see
-// [Source.Forget].
+// ForgetGuest drops the guests' token that this process holds and returns it, nil if
+// there was none; see [Source.Forget].
 func (f *Storefront) ForgetGuest() *Token { return f.guest.Forget() }
 
 // RemoveGuest is ForgetGuest for all processes: it deletes the token from

@@ -3,10 +3,10 @@ package commercelayer
 import (
 	"context"
 	"errors"
-	"slices"
 	"sync/atomic"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/revocation"
 )
 
 // authorization is what one user's consent has brought. Its first token goes
@@ -88,22 +88,11 @@ func (a *authorization) revoke(ctx context.Context) error {
 	return errors.Join(err, a.takeBack(withoutClientIP(ctx), a.latest.Load(), t))
 }
 
-// takeBack revokes tokens, of which any may be nil, each once.
+// takeBack revokes tokens, of which any may be nil.
 func (a *authorization) takeBack(ctx context.Context, tokens ...*bearer.Token) error {
-	var refresh, access []string
-	for _, t := range tokens {
-		if t != nil {
-			refresh, access = append(refresh, t.RefreshToken), append(access, t.AccessToken)
-		}
-	}
 	var errs []error
-	var done []string
-	// The refresh tokens first: they can bring back the others.
-	for _, token := range append(refresh, access...) {
-		if token != "" && !slices.Contains(done, token) {
-			done = append(done, token)
-			errs = append(errs, a.credentials.Revoke(ctx, token, nil))
-		}
+	for _, token := range revocation.Order(tokens...) {
+		errs = append(errs, a.credentials.Revoke(ctx, token, nil))
 	}
 	return errors.Join(errs...)
 }
