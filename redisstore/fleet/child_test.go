@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 )
 
@@ -85,13 +86,9 @@ func (c *child) answer(id int, do func(json.RawMessage) (any, error), with json.
 	c.send(m)
 }
 
-// tell tells the parent that something has happened.
-func (c *child) tell(event string, value any) {
-	raw, err := json.Marshal(value)
-	if err != nil {
-		panic(err)
-	}
-	c.send(message{Event: event, Value: raw})
+// tell tells the parent that something has happened to a shop.
+func (c *child) tell(event, shop string) {
+	c.send(message{Event: event, Value: json.RawMessage(strconv.Quote(shop))})
 }
 
 func (c *child) send(m message) {

@@ -20,7 +20,8 @@ type fleet struct {
 	auth  *process
 	shops []*instance
 
-	config shopConfig
+	authEvents, shopEvents chan message
+	config                 shopConfig
 }
 
 // instance is one of the shop's processes.
@@ -32,9 +33,12 @@ type instance struct {
 // newFleet starts what shops need. None has been started yet.
 func newFleet(t *testing.T, front front, config authConfig, redisArgs ...string) *fleet {
 	t.Helper()
-	f := &fleet{t: t, redis: redistest.Start(t, redisArgs...)}
+	f := &fleet{
+		t: t, redis: redistest.Start(t, redisArgs...),
+		authEvents: make(chan message, 1000), shopEvents: make(chan message, 1000), // nobody has to listen
+	}
 	var url <-chan message
-	f.auth, url = launch(t, "auth", "the auth server", config)
+	f.auth, url = launch(t, "auth", "the auth server", config, f.authEvents)
 	f.config = shopConfig{Redis: f.redis.URL(), Auth: await[string](f.auth, "start", url), Front: front}
 	return f
 }
@@ -46,7 +50,7 @@ func (f *fleet) start(n int) []*instance {
 	first := len(f.shops)
 	for i := range n {
 		s := &instance{}
-		s.process, urls[i] = launch(f.t, "shop", fmt.Sprintf("shop-%d", len(f.shops)+1), f.config)
+		s.process, urls[i] = launch(f.t, "shop", fmt.Sprintf("shop-%d", len(f.shops)+1), f.config, f.shopEvents)
 		f.shops = append(f.shops, s)
 	}
 	for i, s := range f.shops[first:] {
@@ -55,7 +59,26 @@ func (f *fleet) start(n int) []*instance {
 	return f.shops[first:]
 }
 
-// called returns the shop of that name.
+// heldUp returns the shop whose token request is held up at the auth server.
+func (f *fleet) heldUp() *instance {
+	f.t.Helper()
+	return f.called(event(f.t, f.authEvents, "held up"))
+}
+
+// atTheGate returns the shop that is about to make a token request.
+func (f *fleet) atTheGate() *instance {
+	f.t.Helper()
+	return f.called(event(f.t, f.shopEvents, "at the gate"))
+}
+
+// closeGates has each shop wait before its next token request.
+func (f *fleet) closeGates() {
+	f.t.Helper()
+	for _, s := range f.shops {
+		ask[any](s.process, "gate", none{})
+	}
+}
+
 func (f *fleet) called(name string) *instance {
 	f.t.Helper()
 	for _, s := range f.shops {
@@ -70,6 +93,7 @@ func (f *fleet) called(name string) *instance {
 // visits are requests under way, one to each shop.
 type visits struct {
 	all   sync.WaitGroup
+	each  []chan struct{} // closed when the visit is over
 	shops []*instance
 	got   []visit
 }
@@ -78,17 +102,31 @@ type visits struct {
 func (f *fleet) visit(path, cookie string) *visits {
 	v := &visits{shops: f.shops, got: make([]visit, len(f.shops))}
 	for i, s := range f.shops {
-		v.all.Go(func() { v.got[i] = get(s.url+path, cookie) })
+		over := make(chan struct{})
+		v.each = append(v.each, over)
+		v.all.Go(func() {
+			v.got[i] = get(s.url+path, cookie)
+			close(over)
+		})
 	}
 	return v
 }
 
-// wait waits for all of them. It returns the tally, and how long after since the last
-// one was served. Those to lost count as nothing.
-func (v *visits) wait(since time.Time, want []string, lost ...*instance) (t tally) {
+// others waits for all of them but that to lost.
+func (v *visits) others(lost *instance) {
+	for i, s := range v.shops {
+		if s != lost {
+			<-v.each[i]
+		}
+	}
+}
+
+// wait waits for all of them. It returns the tally, with how long after since the last
+// one was served. The one to lost is left out, if it is not nil.
+func (v *visits) wait(since time.Time, want []string, lost *instance) (t tally) {
 	v.all.Wait()
 	for i, s := range v.shops {
-		if len(lost) == 0 || s != lost[0] {
+		if s != lost {
 			t.add(v.got[i], max(0, v.got[i].At.Sub(since)), want)
 		}
 	}
@@ -127,14 +165,21 @@ func (f *fleet) login() string {
 	return f.post(f.shops[0], "/login", "", nil)
 }
 
-// loginFor signs ada in with a token that has already expired when it returns. Her
-// refresh token has not.
+// loginFor signs ada in with a token that lives for so long.
 func (f *fleet) loginFor(life time.Duration) (cookie string) {
 	f.t.Helper()
-	begin := time.Now()
 	tok := ask[issued](f.auth, "issue", issueArgs{life})
-	cookie = f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
-	<-time.After(life - time.Since(begin))
+	return f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
+}
+
+// loginExpired signs ada in with a token that has expired when it returns. Her refresh
+// token has not.
+func (f *fleet) loginExpired() (cookie string) {
+	f.t.Helper()
+	const life = 2 * time.Second
+	end := time.After(life)
+	cookie = f.loginFor(life)
+	<-end
 	return cookie
 }
 
@@ -156,13 +201,35 @@ func (f *fleet) do(command string, value any) {
 	ask[any](f.auth, command, value)
 }
 
+// owner returns who has the lock, as Redis knows him; empty if nobody has. There must
+// not be two locks.
+func (f *fleet) owner() string {
+	f.t.Helper()
+	key := f.redis.Do("EVAL", "return table.concat(redis.call('KEYS', 'shop:bearer-lock:*'), ' ')", "0")
+	if strings.Contains(key, " ") {
+		f.t.Fatal("there are two locks, want one")
+	}
+	return f.redis.Do("GET", key)
+}
+
+// takenOver waits until somebody else has the lock.
+func (f *fleet) takenOver(before string) {
+	f.t.Helper()
+	for begin := time.Now(); ; <-time.After(10 * time.Millisecond) {
+		if now := f.owner(); now != "" && now != before {
+			return
+		}
+		if time.Since(begin) > patience {
+			f.t.Fatalf("nobody has taken the lock over within %v", patience)
+		}
+	}
+}
+
 // load has all shops visited again and again.
-func (f *fleet) load(loads ...load) {
+func (f *fleet) load(l load) {
 	f.t.Helper()
 	for _, s := range f.shops {
-		for _, l := range loads {
-			ask[any](s.process, "load", l)
-		}
+		ask[any](s.process, "load", l)
 	}
 }
 

@@ -1,130 +1,52 @@
 package fleet_test
 
 import (
-	"encoding/json"
-	"fmt"
-	"net/http"
-	"slices"
+	"testing"
 	"time"
 )
 
-// load is a visitor who comes again and again.
-type load struct {
-	Path   string
-	Cookie string
-	Every  time.Duration
-	Want   []string // who it is, in the shop's eyes; anybody else is a failure
-}
-
-// tally is what became of visits.
-type tally struct {
-	Served, Failed int
-	Slowest        time.Duration // of those served
-	Failures       []string      // the first few
-	Who            map[string]int
-}
-
-func (t *tally) add(v visit, took time.Duration, want []string) {
-	if t.Who == nil {
-		t.Who = map[string]int{}
-	}
-	switch {
-	case v.Error != "":
-	case len(want) > 0 && !slices.Contains(want, v.Who):
-		v.Error = fmt.Sprintf("%s, want one of %q", v.Who, want)
-	default:
-		t.Served++
-		t.Who[v.Who]++
-		t.Slowest = max(t.Slowest, took)
-		return
-	}
-	t.Failed++
-	if len(t.Failures) < 5 {
-		t.Failures = append(t.Failures, fmt.Sprintf("after %v: %s", took.Round(time.Millisecond), v.Error))
+// The guests' token is revoked while all processes use it. No visitor notices, and
+// one token request is made.
+func TestRevocation(t *testing.T) {
+	const processes = 50
+	f := newFleet(t, memory, authConfig{})
+	f.start(processes)
+	f.visit("/", "").all.Wait()
+	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
+	<-time.After(time.Second)
+	before := f.counts()
+	f.do("revoke guests", none{})
+	<-time.After(2 * time.Second)
+	got, after := f.unload(), f.counts()
+	results.add(t, row{"under load: the guests' token revoked", processes, got, after.TokenRequests - before.TokenRequests, "of a call"})
+	wantTokens(t, after.TokenRequests-before.TokenRequests, 1)
+	if after.APIInvalidToken == 0 {
+		t.Error("the API has refused nobody: nothing was tested")
 	}
 }
 
-// and adds what became of others.
-func (t *tally) and(u tally) {
-	t.Served += u.Served
-	t.Failed += u.Failed
-	t.Slowest = max(t.Slowest, u.Slowest)
-	t.Failures = append(t.Failures, u.Failures...)
-	if t.Who == nil {
-		t.Who = map[string]int{}
+// The guests' token comes to its end while all processes use it, and the service
+// takes its time for the next one. No call waits for it, and one token request is made.
+func TestRollover(t *testing.T) {
+	const (
+		processes = 50
+		life      = 10 * time.Second
+		slow      = 200 * time.Millisecond
+	)
+	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
+	f.start(processes)
+	f.visit("/", "").all.Wait()
+	f.do("delay", slow)
+	end := time.After(life)     // of the first token
+	<-time.After(life * 6 / 10) // it ages when between a quarter and 18 % of its life are left
+	before := f.counts()
+	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
+	<-end
+	got, after := f.unload(), f.counts()
+	results.add(t, row{"under load: rollover", processes, got, after.TokenRequests - before.TokenRequests, "of a call"})
+	wantTokens(t, after.TokenRequests-before.TokenRequests, 1)
+	if before.TokenRequests != 1 || after.Issued != 2 {
+		t.Errorf("%d token requests before, and %d tokens issued in all, want 1 and 2", before.TokenRequests, after.Issued)
 	}
-	for who, n := range u.Who {
-		t.Who[who] += n
-	}
-}
-
-// running is a load under way.
-type running struct {
-	stop chan struct{}
-	done chan tally
-}
-
-func (l load) begin(url string) *running {
-	r := &running{make(chan struct{}), make(chan tally, 1)}
-	go func() {
-		var t tally
-		for {
-			begin := time.Now()
-			v := get(url+l.Path, l.Cookie)
-			t.add(v, time.Since(begin), l.Want)
-			select {
-			case <-r.stop:
-				r.done <- t
-				return
-			case <-time.After(l.Every - time.Since(begin)):
-			}
-		}
-	}()
-	return r
-}
-
-func (s *shop) unload() (t tally) {
-	for _, r := range s.loads {
-		close(r.stop)
-	}
-	for _, r := range s.loads {
-		t.and(<-r.done)
-	}
-	s.loads = nil
-	return t
-}
-
-// visitor makes requests to shops. They come from other machines, in life.
-var visitor = &http.Client{
-	Transport: &http.Transport{MaxIdleConnsPerHost: 10},
-	Timeout:   patience,
-}
-
-// get visits a shop.
-func get(url, cookie string) visit {
-	req, err := http.NewRequest(http.MethodGet, url, nil)
-	if err != nil {
-		return visit{Error: err.Error()}
-	}
-	v, _ := send(req, cookie)
-	return v
-}
-
-// send is what a browser does. It returns its cookie too, as it is then.
-func send(req *http.Request, cookie string) (v visit, newCookie string) {
-	if cookie != "" {
-		req.Header.Set("Cookie", cookie)
-	}
-	resp, err := visitor.Do(req)
-	if err != nil {
-		return visit{Error: err.Error()}, cookie
-	}
-	defer resp.Body.Close()
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil {
-		v.Error = err.Error()
-	}
-	for _, c := range resp.Cookies() {
-		cookie = c.Name + "=" + c.Value
-	}
-	return v, cookie
+	wantWithin(t, got.Slowest, slow)
 }

@@ -3,11 +3,13 @@ package fleet_test
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -17,30 +19,23 @@ import (
 // patience is how long something may take that has to happen.
 const patience = 60 * time.Second
 
-// program is what children run: this binary, or one without the race detector, as two
-// hundred with it are more than a small machine can bear.
-var program struct {
-	once      sync.Once
-	dir, path string
-	err       error
-}
+// childProgram returns what children run: this binary, or one without the race
+// detector, as two hundred with it are more than a small machine can bear.
+var childProgram = sync.OnceValues(func() (string, error) {
+	if !underRace() {
+		return os.Executable()
+	}
+	path := filepath.Join(scratch, "child")
+	if out, err := exec.Command("go", "test", "-c", "-race=false", "-o", path, ".").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the children's program cannot be built: %w\n%s", err, out)
+	}
+	return path, nil
+})
 
-func childProgram() (string, error) {
-	p := &program
-	p.once.Do(func() {
-		if !underRace() {
-			p.path, p.err = os.Executable()
-			return
-		}
-		if p.dir, p.err = os.MkdirTemp("", "fleet"); p.err != nil {
-			return
-		}
-		p.path = filepath.Join(p.dir, "child")
-		if out, err := exec.Command("go", "test", "-c", "-race=false", "-o", p.path, ".").CombinedOutput(); err != nil {
-			p.err = errors.New("the children's program cannot be built:\n" + string(out))
-		}
-	})
-	return p.path, p.err
+// underRace reports whether this binary has the race detector in it.
+func underRace() bool {
+	info, ok := debug.ReadBuildInfo()
+	return ok && slices.Contains(info.Settings, debug.BuildSetting{Key: "-race", Value: "true"})
 }
 
 // attributes are those of the processes, as far as the system has them.
@@ -52,7 +47,7 @@ type process struct {
 	name   string
 	cmd    *exec.Cmd
 	stderr *bytes.Buffer // not to be read before the process has ended
-	events chan message
+	events chan message  // what has happened in it, and in those that share the channel
 	ended  chan struct{} // closed when the process has
 
 	mu      sync.Mutex // guards the rest
@@ -62,7 +57,7 @@ type process struct {
 }
 
 // launch starts a child, which begins its work. It ends with the test.
-func launch(t *testing.T, role, name string, config any) (*process, <-chan message) {
+func launch(t *testing.T, role, name string, config any, events chan message) (*process, <-chan message) {
 	t.Helper()
 	path, err := childProgram()
 	if err != nil {
@@ -70,7 +65,7 @@ func launch(t *testing.T, role, name string, config any) (*process, <-chan messa
 	}
 	p := &process{
 		t: t, name: name, cmd: exec.Command(path), stderr: new(bytes.Buffer),
-		events: make(chan message, 100), ended: make(chan struct{}), waiting: map[int]chan message{},
+		events: events, ended: make(chan struct{}), waiting: map[int]chan message{},
 	}
 	p.cmd.Env = append(os.Environ(), roleEnv+"="+role)
 	p.cmd.SysProcAttr = attributes
@@ -158,23 +153,21 @@ func await[T any](p *process, do string, answer <-chan message) (value T) {
 	return value
 }
 
-// event waits for something to happen, and returns what the child says of it.
-func event[T any](p *process, name string) (value T) {
-	p.t.Helper()
+// event waits until a child tells of something, and returns which shop it is about.
+func event(t *testing.T, from <-chan message, name string) (shop string) {
+	t.Helper()
 	select {
-	case m := <-p.events:
+	case m := <-from:
 		if m.Event != name {
-			p.t.Fatalf("%s: %s has happened, want %s", p.name, m.Event, name)
+			t.Fatalf("%q has happened, want %q", m.Event, name)
 		}
-		if err := json.Unmarshal(m.Value, &value); err != nil {
-			p.t.Fatalf("%s: %s: %v", p.name, name, err)
+		if err := json.Unmarshal(m.Value, &shop); err != nil {
+			t.Fatalf("%s: %v", name, err)
 		}
-	case <-p.ended:
-		p.t.Fatalf("%s: the process has ended, want %s", p.name, name)
 	case <-time.After(patience):
-		p.t.Fatalf("%s: %s has not happened within %v", p.name, name, patience)
+		t.Fatalf("%q has not happened within %v", name, patience)
 	}
-	return value
+	return shop
 }
 
 // kill ends the process as a power failure would, also one that is stopped.

@@ -22,9 +22,9 @@ import (
 type front string
 
 const (
-	copies  front = "client-side copies"     // what redisstore does by itself
-	memory  front = "memory before Redis"    // package layered
-	nothing front = "nothing before a Redis" // each read is a round trip
+	copies  front = "client-side copies"   // what redisstore does by itself
+	memory  front = "memory before Redis"  // package layered
+	nothing front = "nothing before Redis" // each read is a round trip
 )
 
 // shopConfig is where a shop finds the others.
@@ -120,6 +120,7 @@ func (s *shop) mux() *http.ServeMux {
 	handle("POST /adopt", func(r *http.Request) (string, error) {
 		return ada, s.channel.SetCustomer(r.Context(), &bearer.Token{AccessToken: r.PostFormValue("access"), RefreshToken: r.PostFormValue("refresh")})
 	})
+	handle("POST /forget", func(r *http.Request) (string, error) { return guest, s.channel.RemoveAuthorization(r.Context()) })
 	handle("POST /logout", func(r *http.Request) (string, error) { return guest, s.channel.LogoutCustomer(r.Context()) })
 	return mux
 }

@@ -3,6 +3,8 @@ package fleet_test
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"text/tabwriter"
@@ -45,6 +47,7 @@ func (tab *table) print(w io.Writer) {
 	if len(tab.rows) == 0 {
 		return
 	}
+	slices.SortStableFunc(tab.rows, func(a, b row) int { return strings.Compare(a.scenario, b.scenario) })
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "\nscenario\tprocesses\tserved\tfailed\ttoken requests\tslowest")
 	for _, r := range tab.rows {
