@@ -15,6 +15,7 @@ func TestChromiumFleet(t *testing.T) {
 	s := openStandWith(t, func(s *stand, service *service) (opened, error) {
 		f, err := newFleet(t.Context(), service, redis.URL(), false)
 		if err == nil {
+			t.Cleanup(f.close)
 			for _, shop := range f.instances {
 				s.listen(shop)
 			}

@@ -77,9 +77,9 @@ func (f *fleet) close() {
 	}
 }
 
-// serve serves both instances behind l until ctx ends. The fleet is closed then.
+// serve serves both instances behind l until ctx ends. What goes on with Redis ends
+// with the program.
 func (f *fleet) serve(ctx context.Context, l net.Listener) error {
-	defer f.close()
 	// They go on until what has come through l is answered.
 	last, stop := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan error)

@@ -1,18 +1,18 @@
 package main
 
 import (
-	"bufio"
 	"context"
-	"io"
+	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/internal/pipe"
 	"github.com/bearerkit/bearer/redisstore/redistest"
 )
 
@@ -33,6 +33,7 @@ func openFleet(t *testing.T, redis *redistest.Server) *kiosk {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(f.close)
 	k.shop = f.instances[0]
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -95,7 +96,9 @@ func TestFleet(t *testing.T) {
 	t.Parallel()
 	k := openFleet(t, redistest.Start(t))
 	b := k.browser()
-	first, second := b.get("/eu/").want(200, ""), b.get("/eu/").want(200, "")
+	first := b.get("/eu/").want(200, "")
+	b.get("/static/style.css") // takes no turn
+	second := b.get("/eu/").want(200, "")
 	if got := first.field("instance") + ", " + second.field("instance"); got != "instance A, instance B" {
 		t.Errorf("the instances that answer are %q, want A and then B", got)
 	}
@@ -328,62 +331,33 @@ func TestFleetForms(t *testing.T) {
 	}
 }
 
-// The program with a Redis, and with what is none.
-func TestRunFleet(t *testing.T) {
-	redis := redistest.Start(t)
-	t.Setenv("COMMERCELAYER_SCOPE", "")
-	t.Setenv("COMMERCELAYER_CLIENT_ID", "")
-	t.Setenv("COMMERCELAYER_SALES_CHANNEL_CLIENT_ID", "")
-	t.Setenv("REDIS_URL", redis.URL())
-	ctx, stop := context.WithCancel(t.Context())
-	defer stop()
-	out, in := io.Pipe()
-	stopped := make(chan error, 1)
-	go func() { stopped <- run(ctx, []string{"-addr", "127.0.0.1:0"}, in, io.Discard) }()
-	lines := bufio.NewReader(out)
-	line, err := lines.ReadString('\n')
-	_, rest, _ := strings.Cut(line, "http://")
-	addr, _, ok := strings.Cut(rest, ",")
-	if err != nil || !ok {
-		t.Fatalf("the program says %q, %v", line, err)
+// What the instances share an address with ends answers that take long, but for
+// streams.
+func TestFleetStreamMayTakeLong(t *testing.T) {
+	f := &fleet{instances: []*shop{{service: &service{log: slog.New(slog.DiscardHandler)}}}, ports: []net.Listener{pipe.Listen()}}
+	instance := func(r *http.Request) (*http.Response, error) {
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 	}
-	line, err = lines.ReadString('\n')
-	also := regexp.MustCompile(`^Its instances A and B .* http://(localhost:\d+) and http://(localhost:\d+)`).FindStringSubmatch(line)
-	if err != nil || also == nil {
-		t.Fatalf("of the instances the program says %q, %v", line, err)
-	}
-	for i, addr := range append([]string{addr}, also[1:]...) {
-		resp, err := http.Get("http://" + addr + "/eu/")
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, _ := io.ReadAll(resp.Body)
-		resp.Body.Close()
-		if want := `data-field="instance">instance ` + []string{"A", "A", "B"}[i]; resp.StatusCode != http.StatusOK || !strings.Contains(string(b), want) {
-			t.Errorf("at %s the shop answers %s, without %q", addr, resp.Status, want)
+	for path, want := range map[string]bool{"/events": true, "/eu/": false, "/eu/events": false} {
+		w := &patient{ResponseRecorder: httptest.NewRecorder()}
+		f.proxy(roundTripper(instance)).ServeHTTP(w, httptest.NewRequest("GET", origin+path, http.NoBody))
+		if w.Code != http.StatusOK || w.unlimited != want {
+			t.Errorf("%s: status %d, may take as long as it likes: %v, want %v", path, w.Code, w.unlimited, want)
 		}
 	}
-	stop()
-	if err := <-stopped; err != nil {
-		t.Errorf("stopping: %v", err)
-	}
+}
 
-	redis.Kill()
-	for _, tt := range []struct{ name, url, want string }{
-		{"Redis is down", "redis://:s3cret@" + redis.Addr(), "check that it runs"},
-		{"no URL", "redis://:s3cret@[", "make it one like"},
-		{"no Redis", "http://:s3cret@" + redis.Addr(), "make it one like"},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Setenv("REDIS_URL", tt.url)
-			var said strings.Builder
-			err := run(t.Context(), []string{"-addr", "127.0.0.1:0"}, &said, &said)
-			if err == nil || !strings.Contains(err.Error(), "REDIS_URL: ") || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("%v, want an error about REDIS_URL with %q", err, tt.want)
-			}
-			if all := said.String() + err.Error(); strings.Contains(all, "s3cret") {
-				t.Errorf("the password is shown: %s", all)
-			}
-		})
-	}
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// patient notes that the time to answer is not limited any more.
+type patient struct {
+	*httptest.ResponseRecorder
+	unlimited bool
+}
+
+func (p *patient) SetWriteDeadline(t time.Time) error {
+	p.unlimited = t.IsZero()
+	return nil
 }

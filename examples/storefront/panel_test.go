@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
 )
 
@@ -69,6 +71,40 @@ func TestStreamGoesOn(t *testing.T) {
 		defer stop()
 		if got := drain(events); strings.Contains(got, "/eu/cart") || !strings.Contains(got, "/eu/sign-in") {
 			t.Errorf("the second stream has\n%s", got)
+		}
+	})
+}
+
+// Everybody is told that the storage fails, whoever has met with it.
+func TestStorageFailed(t *testing.T) {
+	h := newHood(&service{}, cookies{})
+	mine, other := h.newFeed("", nil), h.newFeed("", nil)
+	ctx := withTrace(t.Context(), &trace{hood: h, feed: mine})
+	h.observer(&market{Name: "Europe"}, "A")(ctx, bearer.StorageFailed{Name: "shop", Err: errors.New("secret")})
+	for _, f := range []*feed{mine, other} {
+		entries, _, _ := f.after(0)
+		if len(entries) != 1 || entries[0].Text != "The storage cannot be used" || entries[0].Place != "Europe, A" || strings.Contains(entries[0].Detail, "secret") {
+			t.Errorf("the panel tells %+v", entries)
+		}
+	}
+}
+
+// Who waits for a token that somebody else's request is about to bring has it from
+// memory: there is no other instance.
+func TestWaitingForAToken(t *testing.T) {
+	inKiosk(t, func(t *testing.T, k *kiosk) {
+		k.local.Inject(commercelayertest.Fault{Endpoint: commercelayertest.TokenEndpoint, Delay: time.Second})
+		from := make(chan string)
+		const visitors = 20
+		for range visitors {
+			go func() { from <- k.browser().get("/eu/").field("from") }()
+		}
+		got := map[string]int{}
+		for range visitors {
+			got[<-from]++
+		}
+		if got["requested just now: there was none"] != 1 || got["memory, one for all guests"] != visitors-1 {
+			t.Errorf("%d visitors at once have their tokens from: %v", visitors, got)
 		}
 	})
 }
