@@ -143,9 +143,7 @@ func TestHolderDies(t *testing.T) {
 				over := make(chan struct{})
 				dead := func(context.Context) error { <-over; return errDown }
 				f.taps[0].on(tt.when, tt.op, tt.key, func(ctx context.Context) error {
-					f.taps[0].mu.Lock()
-					f.taps[0].before = func(ctx context.Context, _ int, _, _ string) error { return dead(ctx) }
-					f.taps[0].mu.Unlock()
+					f.taps[0].on("before", "", "", dead)
 					return dead(ctx)
 				})
 				f.spends[0] = func(context.Context, *bearer.Token) (*bearer.Token, error) { <-over; return nil, errDown }
@@ -171,12 +169,10 @@ func TestResultIsLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newSpenders(t, 20)
 		over := make(chan struct{})
-		f.taps[0].on("before", "swap", "token", func(context.Context) error {
-			f.taps[0].mu.Lock()
-			f.taps[0].before = func(context.Context, int, string, string) error { <-over; return errDown }
-			f.taps[0].mu.Unlock()
-			<-over
-			return errDown
+		dead := func(context.Context) error { <-over; return errDown }
+		f.taps[0].on("before", "swap", "token", func(ctx context.Context) error {
+			f.taps[0].on("before", "", "", dead)
+			return dead(ctx)
 		})
 		go f.sources[0].TokenContext(t.Context())
 		synctest.Wait()

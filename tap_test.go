@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -14,38 +15,67 @@ import (
 // have anything happen on it.
 type tap struct {
 	store *memstore.Store
+	all   *atomic.Int64 // operations so far, of all processes
 
-	mu     sync.Mutex                                             // guards what follows
-	ops    int                                                    // so far
-	counts map[string]int                                         // of each kind
-	before func(ctx context.Context, n int, op, key string) error // instead of doing it, if it is an error
-	after  func(ctx context.Context, n int, op, key string) error // instead of the result
+	mu     sync.Mutex // guards what follows
+	counts map[string]int
+	hook   func(ctx context.Context, o op, do action) (any, error) // instead of do
 }
+
+// op is an operation on a storage.
+type op struct {
+	n         int // among those of all processes
+	kind, key string
+}
+
+type action func(context.Context) (any, error)
 
 // taps are those of n processes.
 func taps(n int, store *memstore.Store) []*tap {
-	all := make([]*tap, n)
+	all, count := make([]*tap, n), new(atomic.Int64)
 	for i := range all {
-		all[i] = &tap{store: store, counts: map[string]int{}}
+		all[i] = &tap{store: store, all: count, counts: map[string]int{}}
 	}
 	return all
 }
 
-// on has f run before, or after, the operations on keys that end in suffix.
-func (s *tap) on(when, op, suffix string, f func(ctx context.Context) error) {
-	hook := func(ctx context.Context, _ int, o, key string) error {
-		if o == op && strings.HasSuffix(key, suffix) {
-			return f(ctx)
-		}
-		return nil
-	}
+// use puts hook round what others there are.
+func (s *tap) use(hook func(ctx context.Context, o op, do action) (any, error)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if when == "before" {
-		s.before = hook
-	} else {
-		s.after = hook
+	inner := s.hook
+	s.hook = func(ctx context.Context, o op, do action) (any, error) {
+		if inner == nil {
+			return hook(ctx, o, do)
+		}
+		return hook(ctx, o, func(ctx context.Context) (any, error) { return inner(ctx, o, do) })
 	}
+}
+
+func (s *tap) clear() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hook = nil
+}
+
+// on has f run before, or after, the operations of a kind (empty: of any) on keys that
+// end in suffix; an error of f is the result.
+func (s *tap) on(when, kind, suffix string, f func(ctx context.Context) error) {
+	s.use(func(ctx context.Context, o op, do action) (v any, err error) {
+		matches := (kind == "" || o.kind == kind) && strings.HasSuffix(o.key, suffix)
+		if matches && when == "before" {
+			if err := f(ctx); err != nil {
+				return nil, err
+			}
+		}
+		v, err = do(ctx)
+		if matches && when == "after" {
+			if err := f(ctx); err != nil {
+				return nil, err
+			}
+		}
+		return v, err
+	})
 }
 
 // failWith is for on.
@@ -53,65 +83,55 @@ func failWith(err error) func(context.Context) error {
 	return func(context.Context) error { return err }
 }
 
-func (s *tap) clear() {
+func (s *tap) do(ctx context.Context, kind, key string, do action) (any, error) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.before, s.after = nil, nil
-}
-
-func (s *tap) do(ctx context.Context, op, key string, do func() error) error {
-	s.mu.Lock()
-	s.ops++
-	s.counts[op]++
-	n, before, after := s.ops, s.before, s.after
+	s.counts[kind]++
+	hook := s.hook
 	s.mu.Unlock()
-	if before != nil {
-		if err := before(ctx, n, op, key); err != nil {
-			return err
-		}
+	o := op{int(s.all.Add(1)), kind, key}
+	if hook == nil {
+		return do(ctx)
 	}
-	err := do()
-	if after != nil {
-		if err := after(ctx, n, op, key); err != nil {
-			return err
-		}
-	}
-	return err
+	return hook(ctx, o, do)
 }
 
-func (s *tap) count(op string) int {
+func (s *tap) count(kind string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.counts[op]
+	return s.counts[kind]
 }
 
-func (s *tap) Get(ctx context.Context, key string) (value []byte, err error) {
-	err = s.do(ctx, "get", key, func() (err error) { value, err = s.store.Get(ctx, key); return err })
-	if err != nil {
-		value = nil
-	}
-	return value, err
-}
-
-func (s *tap) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
-	return s.do(ctx, "set", key, func() error { return s.store.Set(ctx, key, value, ttl) })
-}
-
-func (s *tap) Delete(ctx context.Context, key string) error {
-	return s.do(ctx, "delete", key, func() error { return s.store.Delete(ctx, key) })
-}
-
-func (s *tap) CompareAndSwap(ctx context.Context, key string, old, next []byte, ttl time.Duration) (ok bool, err error) {
-	err = s.do(ctx, "swap", key, func() (err error) { ok, err = s.store.CompareAndSwap(ctx, key, old, next, ttl); return err })
-	return ok && err == nil, err
-}
-
-func (s *tap) TryLock(ctx context.Context, key string, lease time.Duration) (l bearer.Lock, err error) {
-	err = s.do(ctx, "lock", key, func() (err error) { l, err = s.store.TryLock(ctx, key, lease); return err })
+func (s *tap) Get(ctx context.Context, key string) ([]byte, error) {
+	v, err := s.do(ctx, "get", key, func(ctx context.Context) (any, error) { return s.store.Get(ctx, key) })
 	if err != nil {
 		return nil, err
 	}
-	return &tapLock{s, l, key}, nil
+	return v.([]byte), nil
+}
+
+func (s *tap) Set(ctx context.Context, key string, value []byte, ttl time.Duration) error {
+	_, err := s.do(ctx, "set", key, func(ctx context.Context) (any, error) { return nil, s.store.Set(ctx, key, value, ttl) })
+	return err
+}
+
+func (s *tap) Delete(ctx context.Context, key string) error {
+	_, err := s.do(ctx, "delete", key, func(ctx context.Context) (any, error) { return nil, s.store.Delete(ctx, key) })
+	return err
+}
+
+func (s *tap) CompareAndSwap(ctx context.Context, key string, old, next []byte, ttl time.Duration) (bool, error) {
+	ok, err := s.do(ctx, "swap", key, func(ctx context.Context) (any, error) {
+		return s.store.CompareAndSwap(ctx, key, old, next, ttl)
+	})
+	return err == nil && ok.(bool), err
+}
+
+func (s *tap) TryLock(ctx context.Context, key string, lease time.Duration) (bearer.Lock, error) {
+	l, err := s.do(ctx, "lock", key, func(ctx context.Context) (any, error) { return s.store.TryLock(ctx, key, lease) })
+	if err != nil {
+		return nil, err
+	}
+	return &tapLock{s, l.(bearer.Lock), key}, nil
 }
 
 type tapLock struct {
@@ -121,9 +141,11 @@ type tapLock struct {
 }
 
 func (l *tapLock) Renew(ctx context.Context) error {
-	return l.tap.do(ctx, "renew", l.key, func() error { return l.lock.Renew(ctx) })
+	_, err := l.tap.do(ctx, "renew", l.key, func(ctx context.Context) (any, error) { return nil, l.lock.Renew(ctx) })
+	return err
 }
 
 func (l *tapLock) Unlock(ctx context.Context) error {
-	return l.tap.do(ctx, "unlock", l.key, func() error { return l.lock.Unlock(ctx) })
+	_, err := l.tap.do(ctx, "unlock", l.key, func(ctx context.Context) (any, error) { return nil, l.lock.Unlock(ctx) })
+	return err
 }
