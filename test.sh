@@ -27,6 +27,8 @@ fi
 need gcc "gcc libc6-dev" "the race detector needs a C compiler"
 command -v google-chrome >/dev/null 2>&1 || need chromium chromium "the example shop is tested in a browser"
 need redis-server redis-server "package redisstore is tested with a Redis of its own"
+need node nodejs "package interop shares tokens with js-auth, which is JavaScript"
+need npm npm "package interop installs js-auth with it"
 
 # "work" is every module of go.work.
 CGO_ENABLED=1 go test -race "$@" work
