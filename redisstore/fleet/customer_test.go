@@ -74,36 +74,3 @@ func TestLogout(t *testing.T) {
 		}
 	}
 }
-
-// A customer's token expires while Redis is away. The process that she visits spends
-// her refresh token without it, and the others find the new one when Redis is back.
-func TestRefreshDuringAnOutage(t *testing.T) {
-	t.Parallel()
-	f := newFleet(t, memory, authConfig{}, "--appendonly", "yes", "--appendfsync", "always")
-	f.start(2)
-	const life = 4 * time.Second
-	end := time.After(life)
-	cookie := f.loginFor(life)
-	f.visit("/", cookie).all.Wait()
-	f.redis.Kill()
-	<-end
-	var got tally
-	visit := func(s *instance) {
-		begin := time.Now()
-		got.add(get(s.url, cookie), time.Since(begin), []string{ada})
-	}
-	for range 3 {
-		visit(f.shops[0])
-	}
-	f.redis.Restart()
-	<-time.After(2 * time.Second) // what is unsaved is written with a use, at most once a second
-	for range 2 {
-		visit(f.shops[0])
-		<-time.After(time.Second)
-	}
-	visit(f.shops[1])
-	results.add(t, row{"outage: a customer expires", 2, got, len(f.requests()), "of a call"})
-	wantTokens(t, len(f.requests()), 1)
-	f.wantReused(0)
-	f.wantAll(cookie, ada)
-}

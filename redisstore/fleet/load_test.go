@@ -30,15 +30,15 @@ func TestRevocation(t *testing.T) {
 func TestRollover(t *testing.T) {
 	const (
 		processes = 50
-		life      = 10 * time.Second
-		slow      = 200 * time.Millisecond
+		life      = 12 * time.Second       // ages when 2.1 to 3 s are left, serves until 1.2 s are
+		slow      = 600 * time.Millisecond // many times what a call takes
 	)
 	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
 	f.start(processes)
 	f.visit("/", "").all.Wait()
 	f.do("delay", slow)
-	end := time.After(life)     // of the first token
-	<-time.After(life * 6 / 10) // it ages when between a quarter and 18 % of its life are left
+	end := time.After(life)
+	<-time.After(life * 2 / 3)
 	before := f.counts()
 	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
 	<-end
@@ -48,5 +48,7 @@ func TestRollover(t *testing.T) {
 	if before.TokenRequests != 1 || after.Issued != 2 {
 		t.Errorf("%d token requests before, and %d tokens issued in all, want 1 and 2", before.TokenRequests, after.Issued)
 	}
-	wantWithin(t, got.Slowest, slow)
+	if got.Slowest >= slow {
+		t.Errorf("a call has taken %v, want less than the %v that the token request takes", got.Slowest, slow)
+	}
 }

@@ -5,42 +5,46 @@ import (
 	"time"
 )
 
+// durable has a Redis keep what it has acknowledged when it is restarted.
+var durable = []string{"--appendonly", "yes", "--appendfsync", "always"}
+
 // Redis goes away, or what leads to it, while guests and customers come to all
 // processes, and while a new process starts. None of them notices: memory serves, and
 // the auth server. Customers stay in the memory of package layered; without that, they
 // need Redis.
 func TestOutage(t *testing.T) {
 	t.Parallel()
-	const processes = 10
-	// The guests' token is renewed every 6 seconds or so, in the outages too.
-	const life = 8 * time.Second
+	const (
+		processes = 10
+		life      = 8 * time.Second // of the guests' tokens: one is renewed in each outage
+		alone     = 2*processes + 4 // token requests at most, if each process makes its own
+	)
+	kill := func(f *fleet, _ *network) { f.redis.Kill() }
+	restart := func(f *fleet, _ *network) { f.redis.Restart() }
 	tests := []struct {
-		name      string
-		front     front
-		begin     func(*fleet, *network)
-		length    time.Duration
-		end       func(*fleet, *network)
-		customers []string // who they may be; nil if none come
-		tokens    int      // token requests at most
+		name       string
+		front      front
+		begin, end func(*fleet, *network)
+		length     time.Duration
+		customers  []string // who they may be; nil if none come
+		tokens     int      // token requests at most
 	}{
-		{"outage: Redis restarted", memory, func(f *fleet, _ *network) { f.redis.Kill() }, 4 * time.Second,
-			func(f *fleet, _ *network) { f.redis.Restart() }, []string{ada}, 2*processes + 4},
-		{"outage: Redis restarted, " + string(copies), copies, func(f *fleet, _ *network) { f.redis.Kill() }, 4 * time.Second,
-			func(f *fleet, _ *network) { f.redis.Restart() }, nil, 2*processes + 4},
+		{"Redis restarted, " + string(memory), memory, kill, restart, 4 * time.Second, []string{ada}, alone},
+		{"Redis restarted, " + string(copies), copies, kill, restart, 4 * time.Second, nil, alone},
 		// What is gone is gone: a customer whose record is not there has signed out.
-		{"outage: Redis emptied", memory, func(f *fleet, _ *network) { f.redis.Do("FLUSHALL") }, 2 * time.Second,
-			func(*fleet, *network) {}, []string{ada, guest}, 4},
-		{"outage: network slow by 0.2 s", memory, func(_ *fleet, n *network) { n.slow(100 * time.Millisecond) }, 6 * time.Second,
-			func(_ *fleet, n *network) { n.slow(0) }, []string{ada}, 4},
-		{"outage: network dead", memory, func(_ *fleet, n *network) { n.die() }, 6 * time.Second,
-			func(_ *fleet, n *network) { n.revive() }, []string{ada}, 2*processes + 4},
-		{"outage: network cut", memory, func(_ *fleet, n *network) { n.cut() }, 4 * time.Second,
-			func(_ *fleet, n *network) { n.mend() }, []string{ada}, 2*processes + 4},
+		{"Redis emptied", memory, func(f *fleet, _ *network) { f.redis.Do("FLUSHALL") }, func(*fleet, *network) {},
+			2 * time.Second, []string{ada, guest}, 4},
+		{"network slow by 0.2 s", memory, func(_ *fleet, n *network) { n.slow(100 * time.Millisecond) }, func(_ *fleet, n *network) { n.slow(0) },
+			6 * time.Second, []string{ada}, 4},
+		{"network dead", memory, func(_ *fleet, n *network) { n.die() }, func(_ *fleet, n *network) { n.revive() },
+			6 * time.Second, []string{ada}, alone},
+		{"network cut", memory, func(_ *fleet, n *network) { n.cut() }, func(_ *fleet, n *network) { n.mend() },
+			4 * time.Second, []string{ada}, alone},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			f := newFleet(t, tt.front, authConfig{TokenLife: life, RenewWithin: life / 2}, "--appendonly", "yes", "--appendfsync", "always")
+			f := newFleet(t, tt.front, authConfig{TokenLife: life, RenewWithin: life / 2}, durable...)
 			n := newNetwork(t, f.redis.Addr())
 			f.config.Redis = n.url()
 			f.start(processes)
@@ -55,18 +59,77 @@ func TestOutage(t *testing.T) {
 			if cold.Who != guest {
 				t.Errorf("the process that has started meanwhile: %q, %s, want %q", cold.Who, cold.Error, guest)
 			}
-			t.Logf("the process that has started meanwhile has served after %v", cold.At.Sub(begun))
 			<-time.After(tt.length - time.Since(begun))
 			tt.end(f, n)
 			<-time.After(2 * time.Second)
 			got := f.unload()
 			got.add(cold, cold.At.Sub(begun), nil)
 			tokens := len(f.requests())
-			results.add(t, row{tt.name, processes + 1, got, tokens, "of a call"})
+			results.add(t, row{"outage: " + tt.name, processes + 1, got, tokens, "of a call"})
 			if tokens > tt.tokens {
 				t.Errorf("%d token requests, want %d at most", tokens, tt.tokens)
 			}
 			f.wantReused(0)
 		})
 	}
+}
+
+// A customer's token expires while Redis is away. The process that she visits spends
+// her refresh token without it, and the others find the new one when Redis is back.
+func TestExpiredDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, memory, authConfig{}, durable...)
+	f.start(2)
+	const life = 4 * time.Second
+	end := time.After(life)
+	cookie := f.loginFor(life)
+	f.visit("/", cookie).all.Wait()
+	f.redis.Kill()
+	<-end
+	var got tally
+	visit := func(s *instance) {
+		begin := time.Now()
+		got.add(get(s.url, cookie), time.Since(begin), []string{ada})
+	}
+	for range 3 {
+		visit(f.shops[0])
+	}
+	f.redis.Restart()
+	<-time.After(2 * time.Second) // what is unsaved is written with a use, at most once a second
+	for range 2 {
+		visit(f.shops[0])
+		<-time.After(time.Second)
+	}
+	visit(f.shops[1])
+	results.add(t, row{"outage: a customer expires", 2, got, len(f.requests()), "of a call"})
+	wantTokens(t, len(f.requests()), 1)
+	f.wantReused(0)
+	f.wantAll(cookie, ada)
+}
+
+// A customer's token ages while Redis is away, and serves. No process spends her
+// refresh token then, since others might too; one does when Redis is back.
+func TestAgingDuringAnOutage(t *testing.T) {
+	t.Parallel()
+	f := newFleet(t, memory, authConfig{})
+	n := newNetwork(t, f.redis.Addr())
+	f.config.Redis = n.url()
+	f.start(10)
+	const life = 16 * time.Second // ages when 3 to 4 s are left, serves until 1.6 s are
+	begin, end := time.After(life-4500*time.Millisecond), time.After(life-2500*time.Millisecond)
+	over := time.After(life)
+	cookie := f.loginFor(life)
+	f.load(load{Path: "/", Cookie: cookie, Every: 100 * time.Millisecond, Want: []string{ada}})
+	<-begin
+	n.cut()
+	<-end
+	during := len(f.requests())
+	n.mend()
+	<-over
+	got := f.unload()
+	results.add(t, row{"outage: a customer ages", 10, got, len(f.requests()), "of a call"})
+	wantTokens(t, during, 0)
+	wantTokens(t, len(f.requests()), 1)
+	f.wantReused(0)
+	f.wantAll(cookie, ada)
 }
