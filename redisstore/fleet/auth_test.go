@@ -20,6 +20,7 @@ type authConfig struct {
 	TokenLife    time.Duration // of the sales channel's tokens
 	RenewWithin  time.Duration
 	ForgiveReuse bool
+	RateLimit    int
 }
 
 // tokenRequest is one that has arrived.
@@ -53,7 +54,7 @@ func authServer(c *child) (any, error) {
 			{Kind: commercelayertest.SalesChannel, ClientID: commercelayertest.SalesChannelID, TokenLife: config.TokenLife},
 			{Kind: commercelayertest.Integration, ClientID: commercelayertest.IntegrationID, ClientSecret: commercelayertest.IntegrationSecret},
 		},
-		RenewWithin: config.RenewWithin, ForgiveReuse: config.ForgiveReuse,
+		RenewWithin: config.RenewWithin, ForgiveReuse: config.ForgiveReuse, RateLimit: config.RateLimit,
 	})
 	if err != nil {
 		return nil, err

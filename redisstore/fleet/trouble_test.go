@@ -1,0 +1,62 @@
+package fleet_test
+
+import (
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+)
+
+// Processes stand still for a moment, the network to Redis is slow or lets nothing
+// through, the auth server takes its time, and tokens live for seconds only: on such a
+// day no request fails, nobody is signed out, and each token is still asked for once.
+func TestSmallTroubles(t *testing.T) {
+	t.Parallel()
+	const (
+		processes = 10
+		customers = 4
+		day       = 12 * time.Second
+		life      = 3 * time.Second
+		moment    = 400 * time.Millisecond
+	)
+	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2, RateLimit: commercelayertest.NoRateLimit})
+	n := newNetwork(t, f.redis.Addr())
+	f.config.Redis = n.url()
+	f.start(processes)
+	troubles := []func() (undo func()){
+		func() func() {
+			s := f.shops[rand.N(processes)]
+			s.stop()
+			return s.resume
+		},
+		func() func() { n.slow(rand.N(moment / 4)); return func() { n.slow(0) } },
+		func() func() { n.die(); return n.revive },
+		func() func() { f.do("delay", rand.N(moment)); return func() { f.do("delay", 0) } },
+	}
+	begin := time.Now()
+	f.load(load{Path: "/", Every: 100 * time.Millisecond, Want: []string{guest}})
+	cookies := make([]string, customers)
+	for i := range cookies {
+		cookies[i] = f.loginFor(life)
+		f.load(load{Path: "/", Cookie: cookies[i], Every: 100 * time.Millisecond, Want: []string{ada}})
+	}
+	for time.Since(begin) < day {
+		undo := troubles[rand.N(len(troubles))]()
+		<-time.After(rand.N(moment))
+		undo()
+		<-time.After(rand.N(moment))
+	}
+	got, counts := f.unload(), f.counts()
+	results.add(t, row{"small troubles", processes, got, counts.TokenRequests, "of a call"})
+	f.wantReused(0)
+	rounds := int(time.Since(begin)/(life*3/4)) + 1 // tokens age when a quarter of their life is left
+	if most := (customers + 1) * rounds * 3 / 2; counts.TokenRequests > most {
+		t.Errorf("%d token requests for %d tokens, want %d at most: %+v", counts.TokenRequests, (customers+1)*rounds, most, counts)
+	}
+	for _, cookie := range cookies {
+		if v := get(f.shops[0].url, cookie); v.Who != ada {
+			t.Errorf("afterwards the visitor is %q, %s, want %q", v.Who, v.Error, ada)
+		}
+	}
+}
