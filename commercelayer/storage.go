@@ -26,7 +26,7 @@ func (c *Credentials) keep(o *bearer.SourceOptions, kind string) error {
 // has changed it, or two could become one.
 func storageKey(kind, id, scope string) (string, error) {
 	key := kind + id + "-" + scope
-	if normalized(key+"-") != key+"-" || normalized(key) != key {
+	if normalized(key) != key {
 		return "", errors.New("commercelayer: the client id or the scope has one of ? / \\ :: in it, by which two storage keys could become one: pass those of the API credentials")
 	}
 	return key, nil

@@ -340,6 +340,9 @@ func TestCookieNames(t *testing.T) {
 				if a, _, err := s.authorize(pair(t, set)); err != nil || a.Owner.ID != ada {
 					t.Errorf("we do not read the %s's %q: %v", side, set, err)
 				}
+				if side == "server" && pair(t, set) != ours {
+					t.Errorf("we write\n%s, the server\n%s", ours, pair(t, set))
+				}
 				if a, _, err := s.withCookies(side, ours, "getAuthorization"); err != nil || a.OwnerID != ada {
 					t.Errorf("the %s does not read %q: %v", side, ours, err)
 				}

@@ -83,6 +83,36 @@ func TestCustomerOfBoth(t *testing.T) {
 	})
 }
 
+// What JSON may escape is written as js-auth writes it.
+func TestBytesOfBoth(t *testing.T) {
+	w := newWorld(t)
+	i := w.issue(channelID, market, ada, time.Hour)
+	for _, test := range []struct{ scope, refresh string }{
+		{market + " store:code:milan", i.RefreshToken},
+		{"market:code:<a>&b'", "<&>'=+"},
+		{`market:code:"%`, `"quoted"`},
+		{market, "ünï 日本 \U0001f600"},
+	} {
+		t.Run(test.scope, func(t *testing.T) {
+			w.t = t
+			key := "cl_customer-" + channelID + "-" + test.scope
+			w.channel(test.scope, "redis", test.scope)
+			w.call(test.scope, "setCustomer", fields{"accessToken": i.AccessToken, "scope": test.scope, "refreshToken": test.refresh})
+			want := w.redis.Do("GET", key)
+			w.redis.Do("DEL", key)
+			us, err := commercelayer.NewSingleCustomer(channelID, test.scope, w.options())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := us.SetCustomer(t.Context(), &bearer.Token{AccessToken: i.AccessToken, RefreshToken: test.refresh}); err != nil {
+				t.Fatal(err)
+			}
+			w.wantValue(key, want)
+			w.has(test.scope, customer, i.AccessToken)
+		})
+	}
+}
+
 // Signed out by either, the customer is signed out for both.
 func TestSignedOutByEither(t *testing.T) {
 	w := newWorld(t)

@@ -18,6 +18,11 @@ dns.lookup = (_host, options, done) => {
   process.nextTick(done ?? options, null, ...found)
 }
 
+// js-auth's clock, which commands put forward.
+const systemClock = Date.now
+let ahead = 0
+Date.now = () => systemClock() + ahead
+
 // What commands have made, by the names that they gave it.
 const storages = new Map()
 const helpers = new Map()
@@ -113,6 +118,9 @@ const commands = {
   },
   integration({ name, storage, options }) {
     helpers.set(name, makeIntegration(options, { storage: storages.get(storage) }))
+  },
+  clock({ minutes }) {
+    ahead = minutes * 60_000
   },
   call: ({ helper, method, args = [] }) => helpers.get(helper)[method](...args),
   authenticate: ({ grant, options }) => authenticate(grant, options),

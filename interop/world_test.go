@@ -43,13 +43,20 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, commercelayertest.Options{})
+}
+
+// newWorldOf is newWorld with another Commerce Layer.
+func newWorldOf(t *testing.T, o commercelayertest.Options) *world {
+	t.Helper()
 	t.Parallel() // they wait for each other's seconds
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &world{t: t, domain: "commerce.test:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)}
-	w.service = commercelayertest.NewServer(&commercelayertest.Options{Domain: w.domain, RateLimit: commercelayertest.NoRateLimit})
+	o.Domain, o.RateLimit = w.domain, commercelayertest.NoRateLimit
+	w.service = commercelayertest.NewServer(&o)
 	ca, err := w.service.NewCA()
 	if err != nil {
 		t.Fatal(err)
