@@ -88,6 +88,9 @@ func startNode(t *testing.T, caFile string) *node {
 	if err := install(); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := os.Stat("peer.mjs"); err != nil { // by which go test knows what a result depends on
+		t.Fatal(err)
+	}
 	n := &node{ended: make(chan struct{}), waiting: map[int]chan answer{}}
 	process := exec.Command("node", "peer.mjs")
 	process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+caFile)
