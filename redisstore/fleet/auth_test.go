@@ -68,6 +68,7 @@ func authServer(c *child) (any, error) {
 	on(c, "counts", func(none) (any, error) { return server.Counts(), nil })
 	on(c, "requests", func(none) (any, error) { return d.all(), nil })
 	on(c, "delay", func(delay time.Duration) (any, error) { return nil, d.set(func() { d.delay = delay }) })
+	on(c, "fail", func(status int) (any, error) { return nil, d.set(func() { d.fails = status }) })
 	on(c, "hold", func(when holdUp) (any, error) {
 		return nil, d.set(func() { d.hold, d.released = when, make(chan struct{}) })
 	})
@@ -93,6 +94,7 @@ type desk struct {
 	requests []*tokenRequest
 	guests   []string // their tokens
 	delay    time.Duration
+	fails    int           // the status of all answers; 0 if they are as they should be
 	hold     holdUp        // for the next request; empty for none
 	released chan struct{} // closed when the request that is held up may go on
 }
@@ -132,7 +134,7 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q := &tokenRequest{From: r.Header.Get(fromHeader)}
 	d.mu.Lock()
 	d.requests = append(d.requests, q)
-	hold, released, delay := d.hold, d.released, d.delay
+	hold, released, delay, fails := d.hold, d.released, d.delay, d.fails
 	d.hold = ""
 	d.mu.Unlock()
 
@@ -153,7 +155,11 @@ func (d *desk) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return // the process was gone before anything was done
 	}
 	answer := httptest.NewRecorder()
-	d.Server.ServeHTTP(answer, r)
+	if fails != 0 {
+		answer.Code = fails
+	} else {
+		d.Server.ServeHTTP(answer, r)
+	}
 	wait(afterItActed)
 	d.mu.Lock()
 	q.Status = answer.Code

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"net/http"
 	"testing"
 	"time"
 )
@@ -23,6 +24,56 @@ func TestRevocation(t *testing.T) {
 	if after.APIInvalidToken == 0 {
 		t.Error("the API has refused nobody: nothing was tested")
 	}
+}
+
+// The auth server fails while the guests' token comes to its end. No visitor notices,
+// and the processes do not ask one after the other.
+func TestRolloverWhileTheServerFails(t *testing.T) {
+	t.Parallel()
+	const (
+		processes = 50
+		life      = 20 * time.Second // ages when 3.6 to 5 s are left, serves until 2 s are
+	)
+	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
+	f.start(processes)
+	f.visit("/", "").all.Wait()
+	end, back := time.After(life), time.After(life*3/4+time.Second)
+	<-time.After(life * 7 / 10)
+	f.do("fail", http.StatusServiceUnavailable)
+	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
+	<-back
+	failed := len(f.requests()) - 1
+	f.do("fail", 0)
+	<-end
+	got, tokens := f.unload(), len(f.requests())-1
+	results.add(t, row{"under load: rollover while the auth server fails", processes, got, tokens, "of a call"})
+	if failed == 0 || tokens > 10 {
+		t.Errorf("%d token requests, %d of them while the server failed, want some of them then, and 10 at most", tokens, failed)
+	}
+}
+
+// The auth server fails when a fleet starts. One process asks, all others take its
+// word for it; when the server is back, one asks again.
+func TestColdStartWhileTheServerFails(t *testing.T) {
+	t.Parallel()
+	const processes = 50
+	f := newFleet(t, memory, authConfig{})
+	f.start(processes)
+	f.do("fail", http.StatusServiceUnavailable)
+	down := f.visit("/", "").wait(time.Now(), nil, nil)
+	tokens := len(f.requests())
+	if down.Served != 0 {
+		t.Errorf("%d requests served without a token", down.Served)
+	}
+	if tokens > 6 { // twice, with two retries each
+		t.Errorf("%d token requests while the server failed, want 6 at most", tokens)
+	}
+	f.do("fail", 0)
+	<-time.After(2 * time.Second) // the pause after a failure
+	begin := time.Now()
+	got := f.visit("/", "").wait(begin, []string{guest}, nil)
+	results.add(t, row{"cold start: the auth server is back", processes, got, len(f.requests()) - tokens, "of a call"})
+	wantTokens(t, len(f.requests())-tokens, 1)
 }
 
 // The guests' token comes to its end while all processes use it, and the service

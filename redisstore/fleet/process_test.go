@@ -176,8 +176,23 @@ func (p *process) kill() {
 	<-p.ended
 }
 
-// stop stops the process without ending it: connections stay, and nothing happens.
-func (p *process) stop() { p.signal(syscall.SIGSTOP) }
+// stop stops the process without ending it: connections stay, and nothing happens. It
+// waits until all its threads stand still.
+func (p *process) stop() {
+	p.t.Helper()
+	p.signal(syscall.SIGSTOP)
+	var status syscall.WaitStatus
+	for {
+		_, err := syscall.Wait4(p.cmd.Process.Pid, &status, syscall.WUNTRACED, nil)
+		if err == syscall.EINTR {
+			continue
+		}
+		if err != nil || !status.Stopped() {
+			p.t.Fatalf("%s has not stopped: %v", p.name, err)
+		}
+		return
+	}
+}
 
 // resume undoes stop.
 func (p *process) resume() { p.signal(syscall.SIGCONT) }

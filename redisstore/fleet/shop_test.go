@@ -83,8 +83,9 @@ func shopServer(c *child) (any, error) {
 	go http.Serve(l, s.channel.Middleware(nil)(s.mux()))
 	on(c, "load", func(a load) (any, error) { s.loads = append(s.loads, a.begin(url)); return nil, nil })
 	on(c, "unload", func(none) (any, error) { return s.unload(), nil })
-	on(c, "gate", func(none) (any, error) { s.base.gate.Store(new(make(chan struct{}))); return nil, nil })
-	on(c, "open", func(none) (any, error) { close(*s.base.shut.Load()); return nil, nil })
+	var g *gate
+	on(c, "gate", func(none) (any, error) { g = &gate{make(chan struct{})}; s.base.gate.Store(g); return nil, nil })
+	on(c, "open", func(none) (any, error) { close(g.opened); return nil, nil })
 	return url, nil
 }
 
@@ -168,9 +169,11 @@ func (s *shop) get(ctx context.Context, c *http.Client, what string) ([]byte, er
 type base struct {
 	child *child
 	next  http.RoundTripper
-	gate  atomic.Pointer[chan struct{}] // for the next token request, if not nil
-	shut  atomic.Pointer[chan struct{}] // that before which one waits
+	gate  atomic.Pointer[gate] // for the next token request; nil if it need not wait
 }
+
+// gate is where a token request waits before it is sent.
+type gate struct{ opened chan struct{} }
 
 // RoundTrip tells Commerce Layer whose request it is, and waits with a token request
 // if there is a gate.
@@ -178,10 +181,9 @@ func (b *base) RoundTrip(r *http.Request) (*http.Response, error) {
 	r = r.Clone(r.Context())
 	r.Header.Set(fromHeader, b.child.name)
 	if isTokenRequest(r) {
-		if gate := b.gate.Swap(nil); gate != nil {
-			b.shut.Store(gate)
+		if g := b.gate.Swap(nil); g != nil {
 			b.child.tell("at the gate", b.child.name)
-			<-*gate
+			<-g.opened
 		}
 	}
 	return b.next.RoundTrip(r)
