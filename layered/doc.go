@@ -35,8 +35,10 @@
 // ([Options].MaxStale), or fail if there is none: a storage that is down signs
 // nobody out who was here before. That includes a customer whom another process has
 // signed out while this one could not learn of it; the API then refuses the revoked
-// token. A truth that does not answer within a second counts as down: readers who
-// have a copy take it, and one of them in a second asks again.
+// token. A copy that a change has ended is not there any more, since the change may
+// have been a logout: who comes just then fails until the truth is back. A truth that
+// does not answer within a second counts as down: readers who have a copy take it, and
+// one of them in a second asks again.
 //
 // # What runs
 //
