@@ -171,6 +171,35 @@ func TestSingleCustomerIsDeleted(t *testing.T) {
 	})
 }
 
+// Another library takes no lock: it may have spent the refresh token, and not yet
+// written what it has got.
+func TestSingleCustomerOfAnotherLibrary(t *testing.T) {
+	for name, s := range map[string]bearer.CompareAndSwapper{"with locks": memstore.New(nil), "without": newShelf()} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, e := &idp{}, &events{}
+				c := single(p, s, e)
+				setCustomer(t, c, p.login("ada", true))
+				pass(2 * time.Hour)
+				theirs := p.login("ada", true)
+				p.onRefresh(func(context.Context, *bearer.Token) error {
+					p.onRefresh(nil)
+					text := fmt.Sprintf(`{"accessToken":%q,"scope":"","refreshToken":%q,"expiry":%q}`, theirs.AccessToken, theirs.RefreshToken, theirs.Expiry.Format(time.RFC3339))
+					go func() {
+						pass(300 * time.Millisecond)
+						s.Set(context.WithoutCancel(t.Context()), singleKey, []byte(text), 0)
+					}()
+					return answered(400, "invalid_grant")
+				})
+				if tok, err := c.TokenContext(t.Context()); err != nil || tok.AccessToken != theirs.AccessToken {
+					t.Errorf("the token is not what the other library has got: %v", err)
+				}
+				wantEvents[bearer.CustomerExpired](t, e, 0)
+			})
+		})
+	}
+}
+
 // Signed in over somebody else, that customer's tokens are taken back; over oneself,
 // nobody notices.
 func TestSingleCustomerSignsInAgain(t *testing.T) {

@@ -166,19 +166,23 @@ func (c *customer) current(ctx context.Context) (record, error) {
 	return c.front.read(ctx, raw), nil
 }
 
-// replaced reports whether another process has put something in the place of rec,
-// whose refresh token was refused. If that process was quicker to spend it, what it
-// has got may still be on its way to the home, unless this one is alone: its turn has
-// come after the other's.
+// replaced reports whether another writer has put something in the place of rec,
+// whose refresh token was refused. If that writer was quicker to spend it, what it has
+// got may still be on its way to the home. Who is alone, since a lock keeps other
+// processes out, waits for less: only for another library, which may take no lock.
 func (c *customer) replaced(ctx context.Context, rec record, alone bool) (bool, error) {
-	for _, pause := range [...]time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond} {
+	pauses := []time.Duration{0, 100 * time.Millisecond, 300 * time.Millisecond, 600 * time.Millisecond}
+	if alone {
+		pauses = pauses[:3]
+	}
+	for _, pause := range pauses {
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
 			return false, ctx.Err()
 		}
 		now, err := c.current(ctx)
-		if replaced := !bytes.Equal(now.raw, rec.raw); err != nil || alone || replaced {
+		if replaced := !bytes.Equal(now.raw, rec.raw); err != nil || replaced {
 			return replaced, err
 		}
 	}
