@@ -36,34 +36,47 @@ func (f *Storefront) carried(raw []byte) carried {
 const maxSuccessors = 64
 
 func (h carried) load(ctx context.Context) ([]byte, error) {
-	var sealed []byte // what became of the first
-	at, secret, hops := h.first, secretOf(h.first), 0
-	for secret != "" { // else at is a tombstone, or nothing
+	trail, sealed, err := h.follow(ctx)
+	if err != nil || len(trail) == 0 {
+		return nil, err
+	}
+	last := trail[len(trail)-1]
+	// A client that keeps no cookies comes this way again. What says "expired" may
+	// yet be restored where it is.
+	if len(trail) > 2 && !bytes.Equal(last, expired.raw) {
+		first := secretOf(h.first)
+		h.result(first).swap(ctx, sealed, sealWith(first, last), h.life)
+	}
+	return last, nil
+}
+
+// follow returns the first record and those that came after it, none if there are too
+// many, and the first one's result as it is kept.
+func (h carried) follow(ctx context.Context) (trail [][]byte, sealed []byte, err error) {
+	at, secret := h.first, secretOf(h.first)
+	for trail = append(trail, at); secret != ""; trail = append(trail, at) { // else at is a tombstone, or nothing
 		there, err := h.result(secret).load(ctx)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		next := openWith(secret, there)
 		if next == nil {
 			break
 		}
-		if hops == 0 {
+		if sealed == nil {
 			sealed = there
 		}
 		before := secret
 		at, secret = next, secretOf(next)
-		if secret == before {
-			break // the same tokens, to be good for longer
+		if secret == before { // the same tokens, to be good for longer
+			trail[len(trail)-1] = at
+			break
 		}
-		if hops++; hops == maxSuccessors {
-			return nil, nil
+		if len(trail) == maxSuccessors {
+			return nil, nil, nil
 		}
 	}
-	if hops > 1 { // a client that keeps no cookies comes this way again
-		first := secretOf(h.first)
-		h.result(first).swap(ctx, sealed, sealWith(first, at), h.life)
-	}
-	return at, nil
+	return trail, sealed, nil
 }
 
 func (h carried) swap(ctx context.Context, old, next []byte, _ time.Duration) (bool, error) {
@@ -71,6 +84,12 @@ func (h carried) swap(ctx context.Context, old, next []byte, _ time.Duration) (b
 	if secret == "" || next == nil {
 		return true, nil // the browser will hold it, or has not got it
 	}
+	return h.swapAt(ctx, secret, old, next)
+}
+
+// swapAt replaces the result of the record with the secret, unless that is other than
+// old by now.
+func (h carried) swapAt(ctx context.Context, secret string, old, next []byte) (bool, error) {
 	at := h.result(secret)
 	sealed, err := at.load(ctx)
 	if err != nil {
@@ -80,6 +99,15 @@ func (h carried) swap(ctx context.Context, old, next []byte, _ time.Duration) (b
 		return false, nil
 	}
 	return at.swap(ctx, sealed, sealWith(secret, next), h.life)
+}
+
+func (h carried) restore(ctx context.Context, next []byte, _ time.Duration) (bool, error) {
+	trail, _, err := h.follow(ctx)
+	n := len(trail)
+	if err != nil || n < 2 || !bytes.Equal(trail[n-1], expired.raw) {
+		return false, err
+	}
+	return h.swapAt(ctx, secretOf(trail[n-2]), expired.raw, next)
 }
 
 // revive lets the record begin anew, whose tokens may have been signed out before

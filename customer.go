@@ -26,6 +26,7 @@ type customer struct {
 	past    []string   // access tokens that it had before rec
 	ended   bool
 	end     State // how it has ended
+	asking  bool  // its refresh token is being spent
 	saving  bool
 	saveAt  time.Time // rec is not written again before
 	saveEnd time.Time // nor after
@@ -114,6 +115,19 @@ func (c *customer) mustSave(now time.Time) bool {
 	return !c.ended && !bytes.Equal(c.kept, c.rec.raw) && now.Before(c.saveEnd)
 }
 
+// owes reports whether the home may lack what is newer than all that it holds.
+func (c *customer) owes() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.asking || c.mustSave(time.Now())
+}
+
+func (c *customer) setAsking(yes bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.asking = yes
+}
+
 // finish ends the customer; it is the first who does so if it returns true.
 func (c *customer) finish(end State) bool {
 	c.mu.Lock()
@@ -131,6 +145,14 @@ func (c *customer) finish(end State) bool {
 // saw tells that the home was seen to hold raw, at a time when changes was what
 // latest said: what came to pass meanwhile is newer.
 func (c *customer) saw(ctx context.Context, raw []byte, changes int) {
+	if bytes.Equal(raw, expired.raw) && c.owes() {
+		return // it was for want of what is yet to be written; or that will not be taken
+	}
+	c.met(ctx, raw, changes)
+}
+
+// met is saw for what takes no other record in its place.
+func (c *customer) met(ctx context.Context, raw []byte, changes int) {
 	if c.knows(raw, changes) {
 		return
 	}
@@ -165,6 +187,19 @@ func (f *Storefront) someoneElse(c *customer, raw []byte) record {
 		return record{}
 	}
 	return r
+}
+
+// owing is the customer who has yet to write what has followed on the record that a
+// request has brought, for want of which that may be said to have expired; nil if
+// there is none here.
+func (f *Storefront) owing(ctx context.Context, h carried) *customer {
+	trail, _, _ := h.follow(ctx)
+	for _, raw := range trail {
+		if c := f.find(h.lock(record{raw: raw})); c != nil && c.owes() {
+			return c
+		}
+	}
+	return nil
 }
 
 // lookAgain reports whether the customer is signed in still, asking the home now.

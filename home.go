@@ -13,6 +13,9 @@ type home interface {
 	// swap replaces old, which was loaded or is nil, and reports whether that was
 	// still there.
 	swap(ctx context.Context, old, next []byte, ttl time.Duration) (bool, error)
+	// restore puts next in the place of "expired", and reports whether that was still
+	// there.
+	restore(ctx context.Context, next []byte, ttl time.Duration) (bool, error)
 	// brought is the record that the request has brought along, nil if it is the
 	// storage's: what to go by if that fails.
 	brought() []byte
@@ -36,6 +39,10 @@ func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	return h.storage.CompareAndSwap(ctx, h.key, old, next, ttl)
+}
+
+func (h stored) restore(ctx context.Context, next []byte, ttl time.Duration) (bool, error) {
+	return h.swap(ctx, expired.raw, next, ttl)
 }
 
 func (h stored) brought() []byte    { return nil }

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -260,6 +261,8 @@ func (s *Session) resolve(ctx context.Context) (*customer, error) {
 		if raw = h.brought(); c == nil && raw == nil {
 			return nil, &safeError{"the customer's session cannot be read from the storage: " + describe(err), err}
 		}
+	case c == nil && key == "" && bytes.Equal(raw, expired.raw):
+		c = s.front.owing(ctx, h.(carried))
 	case c != nil:
 		c.saw(ctx, raw, changes)
 		if r := s.front.someoneElse(c, raw); r.state == StateCustomer && c != before {

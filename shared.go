@@ -22,6 +22,7 @@ type shared struct {
 	kept    []byte     // what the storage was last known to hold
 	pending *pending   // what it has failed to take; nil if nothing
 	tried   [][]byte   // what it may hold though it seemed to fail
+	met     bool       // it has held something
 }
 
 // pending is a record that is to be written.
@@ -170,6 +171,7 @@ func (sh *shared) read(ctx context.Context) (record, error) {
 		return record{}, err
 	}
 	sh.mu.Lock()
+	sh.met = sh.met || raw != nil
 	if sh.pending == nil {
 		sh.kept = raw
 	}
@@ -268,7 +270,7 @@ func (sh *shared) settle(p *pending, holds []byte) {
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.pending == p {
-		sh.pending, sh.tried, sh.kept = nil, nil, holds
+		sh.pending, sh.tried, sh.kept, sh.met = nil, nil, holds, true
 	}
 }
 
@@ -320,6 +322,7 @@ func (sh *shared) overtaken(ctx context.Context, r round) (bool, error) {
 		}
 		rec := sh.decode(raw)
 		switch {
+		case raw == nil && !sh.hasMet(): // as those who begin from the same Initial
 		case rec.state != StateCustomer:
 			return false, nil
 		case rec.token.RefreshToken != r.old.RefreshToken && !contains(own, raw):
@@ -340,6 +343,12 @@ func (sh *shared) overtaken(ctx context.Context, r round) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+func (sh *shared) hasMet() bool {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	return sh.met
 }
 
 // Remove is [Source.Forget] for all processes: it deletes the token from

@@ -130,6 +130,8 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 		}
 		return spending{record: expired, by: c}, c.expire(ctx), nil
 	}
+	c.setAsking(true)
+	defer c.setAsking(false)
 	_, kept, changes := c.latest()
 	start := time.Now()
 	t, err := f.opts.Refresh(ctx, rec.token)
@@ -264,7 +266,12 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 func (c *customer) write(ctx context.Context, ch change, next record) (kept []byte, ok bool, err error) {
 	kept = ch.kept
 	for range 4 {
-		ok, err = c.home.swap(ctx, kept, next.raw, c.front.life(next, time.Now()))
+		life := c.front.life(next, time.Now())
+		if bytes.Equal(kept, expired.raw) {
+			ok, err = c.home.restore(ctx, next.raw, life)
+		} else {
+			ok, err = c.home.swap(ctx, kept, next.raw, life)
+		}
 		if err != nil {
 			c.mu.Lock()
 			c.tried = alsoTried(c.tried, next.raw)
@@ -346,7 +353,7 @@ func (c *customer) saveAgain(ctx context.Context) {
 		case err != nil:
 			c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: err})
 		case lost:
-			c.saw(ctx, raw, changes)
+			c.met(ctx, raw, changes)
 		}
 	}()
 }
