@@ -19,6 +19,8 @@ type provider struct {
 	life time.Duration // of access tokens; 0: an hour
 	took time.Duration // how long an answer takes, half of it before anything is done
 
+	lenient bool // a spent refresh token that comes back is refused, and that is all
+
 	mu        sync.Mutex // guards what follows
 	issued    int
 	access    map[string]*issue
@@ -121,7 +123,7 @@ func (p *provider) spend(ctx context.Context, old *bearer.Token) (*bearer.Token,
 	return p.request(ctx, "refresh", old.RefreshToken, func() (*bearer.Token, error) {
 		i := p.refresh[old.RefreshToken]
 		if i == nil || i.dead || i.family.ended {
-			if i != nil && i.dead {
+			if i != nil && i.dead && !p.lenient {
 				i.family.ended = true
 			}
 			return nil, answered(400, "invalid_grant")
