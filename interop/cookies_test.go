@@ -24,7 +24,13 @@ type site struct {
 
 func newSite(w *world, scope string, opts *bearer.MiddlewareOptions) *site {
 	w.t.Helper()
-	s := &site{world: w, scope: scope, channel: w.goChannel(scope)}
+	return newSiteOf(w, scope, w.goChannel(scope), opts)
+}
+
+// newSiteOf is newSite for another sales channel than the usual.
+func newSiteOf(w *world, scope string, c *commercelayer.SalesChannel, opts *bearer.MiddlewareOptions) *site {
+	w.t.Helper()
+	s := &site{world: w, scope: scope, channel: c}
 	s.handler = s.channel.Middleware(opts)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { s.page(r.Context()) }))
 	return s
 }

@@ -11,7 +11,10 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/commercelayer"
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
+	"github.com/bearerkit/bearer/layered"
+	"github.com/bearerkit/bearer/redisstore"
 )
 
 // snippet is what the documentation has a JavaScript storefront do.
@@ -39,7 +42,7 @@ func TestOneShop(t *testing.T) {
 	// access token.
 	has := func(cookie, owner string) string {
 		t.Helper()
-		w.js.do(t, "documented", fields{"name": "documented", "storage": "redis", "snippet": code, "cookies": cookie, "options": w.channelOptions(market)}, nil)
+		w.documented(code, cookie)
 		return w.has("documented", owner, "").AccessToken
 	}
 	// we checks whom we speak for in such a request.
@@ -64,18 +67,9 @@ func TestOneShop(t *testing.T) {
 		}
 		return token
 	}
-	login := func(email, password string) string {
-		t.Helper()
-		set := s.visit("", func(ctx context.Context) {
-			if err := s.channel.Login(ctx, email, password); err != nil {
-				t.Error(err)
-			}
-		})
-		return pair(t, set)
-	}
 	guests := both("", "")
 	w.wantRequests(asked(1))
-	cookie := login(commercelayertest.CustomerEmail, commercelayertest.CustomerPassword)
+	cookie := s.login(commercelayertest.CustomerEmail, commercelayertest.CustomerPassword)
 	both(cookie, ada)
 	w.wantRequests(asked(1))
 	key := w.keys(customerKey + "-*")
@@ -102,7 +96,7 @@ func TestOneShop(t *testing.T) {
 	}
 
 	// Other visitors are others.
-	grace := login(commercelayertest.OtherCustomerEmail, commercelayertest.OtherCustomerPassword)
+	grace := s.login(commercelayertest.OtherCustomerEmail, commercelayertest.OtherCustomerPassword)
 	both(grace, commercelayertest.OtherCustomerID)
 	both(cookie, ada)
 	for name, forged := range map[string]string{"no cookie": "", "empty": "__Host-session=", "forged": "__Host-session=" + strings.Repeat("A", 43) + ".1", "short": "__Host-session=x.1"} {
@@ -129,6 +123,63 @@ func TestOneShop(t *testing.T) {
 	})
 	both(cookie, "")
 	both("", "")
+}
+
+// documented makes js-auth's sales channel as the documentation says, for a request
+// with the cookie.
+func (w *world) documented(code, cookie string) {
+	w.t.Helper()
+	w.js.do(w.t, "documented", fields{"name": "documented", "storage": "redis", "snippet": code, "cookies": cookie, "options": w.channelOptions(market)}, nil)
+}
+
+// login signs a customer in, and returns the session's cookie.
+func (s *site) login(email, password string) string {
+	s.t.Helper()
+	set := s.visit("", func(ctx context.Context) {
+		if err := s.channel.Login(ctx, email, password); err != nil {
+			s.t.Error(err)
+		}
+	})
+	return pair(s.t, set)
+}
+
+// Memory in front of our Redis hears of what js-auth does.
+func TestOneShopWithMemory(t *testing.T) {
+	w := newWorld(t)
+	store, err := redisstore.Open(w.redis.URL(), &redisstore.Options{DisableCache: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	o := w.options()
+	o.Storage = layered.New(store, nil)
+	channel, err := commercelayer.NewSalesChannel(channelID, market, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newSiteOf(w, market, channel, nil)
+	cookie := s.login(commercelayertest.CustomerEmail, commercelayertest.CustomerPassword)
+	w.documented(snippet(t), cookie)
+	w.has("documented", customer, "")
+	for range 10 { // from memory, once the feed is there
+		if a, _, err := s.authorize(cookie); err != nil || a.Owner.ID != ada {
+			t.Fatalf("we speak for %v (%v)", a, err)
+		}
+		<-time.After(100 * time.Millisecond)
+	}
+	// js-auth refreshes, as its clock runs ahead.
+	w.js.do(t, "clock", fields{"minutes": 235}, nil)
+	now := w.has("documented", customer, "").AccessToken
+	w.js.do(t, "clock", fields{"minutes": 0}, nil)
+	eventually(t, "we have the new token", func() bool {
+		a, _, err := s.authorize(cookie)
+		return err == nil && a.Token.AccessToken == now
+	})
+	w.call("documented", "logoutCustomer")
+	eventually(t, "we see that ada is gone", func() bool {
+		a, _, err := s.authorize(cookie)
+		return err == nil && a.Owner == bearer.Owner{}
+	})
 }
 
 // digest is that of the session id in a cookie.
