@@ -165,9 +165,11 @@ func (f *fleet) login() string {
 	return f.post(f.shops[0], "/login", "", nil)
 }
 
-// loginFor signs ada in with a token that lives for so long.
+// loginFor signs ada in with a token that lives for so long. It waits until a second
+// begins: tokens count in seconds.
 func (f *fleet) loginFor(life time.Duration) (cookie string) {
 	f.t.Helper()
+	<-time.After(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
 	tok := ask[issued](f.auth, "issue", issueArgs{life})
 	return f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
 }
@@ -176,10 +178,9 @@ func (f *fleet) loginFor(life time.Duration) (cookie string) {
 // token has not.
 func (f *fleet) loginExpired() (cookie string) {
 	f.t.Helper()
-	const life = 2 * time.Second
-	end := time.After(life)
+	const life = 4 * time.Second // time enough to sign in
 	cookie = f.loginFor(life)
-	<-end
+	<-time.After(life)
 	return cookie
 }
 
@@ -193,6 +194,19 @@ func (f *fleet) counts() commercelayertest.Counts {
 func (f *fleet) requests() []tokenRequest {
 	f.t.Helper()
 	return ask[[]tokenRequest](f.auth, "requests", none{})
+}
+
+// guestsSince starts shops, has them use the guests' token, and returns when it was
+// issued.
+func (f *fleet) guestsSince(shops int) time.Time {
+	f.t.Helper()
+	f.start(shops)
+	f.visit("/", "").all.Wait()
+	requests := f.requests()
+	if len(requests) != 1 {
+		f.t.Fatalf("%d token requests, want 1", len(requests))
+	}
+	return requests[0].Answered
 }
 
 // do has the auth server do something.

@@ -11,8 +11,7 @@ import (
 func TestRevocation(t *testing.T) {
 	const processes = 50
 	f := newFleet(t, memory, authConfig{})
-	f.start(processes)
-	f.visit("/", "").all.Wait()
+	f.guestsSince(processes)
 	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
 	<-time.After(time.Second)
 	before := f.counts()
@@ -31,20 +30,18 @@ func TestRevocation(t *testing.T) {
 func TestRolloverWhileTheServerFails(t *testing.T) {
 	t.Parallel()
 	const (
-		processes = 50
+		processes = 20
 		life      = 20 * time.Second // ages when 3.6 to 5 s are left, serves until 2 s are
 	)
 	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
-	f.start(processes)
-	f.visit("/", "").all.Wait()
-	end, back := time.After(life), time.After(life*3/4+time.Second)
-	<-time.After(life * 7 / 10)
+	issued := f.guestsSince(processes)
+	<-time.After(time.Until(issued.Add(life * 7 / 10)))
 	f.do("fail", http.StatusServiceUnavailable)
-	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
-	<-back
+	f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
+	<-time.After(time.Until(issued.Add(life*3/4 + 800*time.Millisecond)))
 	failed := len(f.requests()) - 1
 	f.do("fail", 0)
-	<-end
+	<-time.After(time.Until(issued.Add(life)))
 	got, tokens := f.unload(), len(f.requests())-1
 	results.add(t, row{"under load: rollover while the auth server fails", processes, got, tokens, "of a call"})
 	if failed == 0 || tokens > 10 {
@@ -85,14 +82,12 @@ func TestRollover(t *testing.T) {
 		slow      = 600 * time.Millisecond // many times what a call takes
 	)
 	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
-	f.start(processes)
-	f.visit("/", "").all.Wait()
+	issued := f.guestsSince(processes)
 	f.do("delay", slow)
-	end := time.After(life)
-	<-time.After(life * 2 / 3)
+	<-time.After(time.Until(issued.Add(life * 2 / 3)))
 	before := f.counts()
 	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
-	<-end
+	<-time.After(time.Until(issued.Add(life)))
 	got, after := f.unload(), f.counts()
 	results.add(t, row{"under load: rollover", processes, got, after.TokenRequests - before.TokenRequests, "of a call"})
 	wantTokens(t, after.TokenRequests-before.TokenRequests, 1)

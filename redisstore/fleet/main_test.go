@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 
 func test(m *testing.M) int {
 	flag.Parse()
-	flag.Set("test.parallel", "8") // they wait for leases most of the time
+	flag.Set("test.parallel", "6") // they wait for leases most of the time
 	var err error
 	if scratch, err = os.MkdirTemp("", "fleet"); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -48,9 +48,9 @@ func TestOutage(t *testing.T) {
 			n := newNetwork(t, f.redis.Addr())
 			f.config.Redis = n.url()
 			f.start(processes)
-			f.load(load{Path: "/", Every: 100 * time.Millisecond, Want: []string{guest}})
+			f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
 			if tt.customers != nil {
-				f.load(load{Path: "/", Cookie: f.loginFor(time.Hour), Every: 100 * time.Millisecond, Want: tt.customers})
+				f.load(load{Path: "/", Cookie: f.loginFor(time.Hour), Every: 200 * time.Millisecond, Want: tt.customers})
 			}
 			<-time.After(4 * time.Second)
 			tt.begin(f, n)
@@ -81,11 +81,11 @@ func TestExpiredDuringAnOutage(t *testing.T) {
 	f := newFleet(t, memory, authConfig{}, durable...)
 	f.start(2)
 	const life = 4 * time.Second
-	end := time.After(life)
 	cookie := f.loginFor(life)
+	over := time.Now().Add(life)
 	f.visit("/", cookie).all.Wait()
 	f.redis.Kill()
-	<-end
+	<-time.After(time.Until(over))
 	var got tally
 	visit := func(s *instance) {
 		begin := time.Now()
@@ -116,16 +116,15 @@ func TestAgingDuringAnOutage(t *testing.T) {
 	f.config.Redis = n.url()
 	f.start(10)
 	const life = 16 * time.Second // ages when 3 to 4 s are left, serves until 1.6 s are
-	begin, end := time.After(life-4500*time.Millisecond), time.After(life-2500*time.Millisecond)
-	over := time.After(life)
 	cookie := f.loginFor(life)
-	f.load(load{Path: "/", Cookie: cookie, Every: 100 * time.Millisecond, Want: []string{ada}})
-	<-begin
+	over := time.Now().Add(life)
+	f.load(load{Path: "/", Cookie: cookie, Every: 200 * time.Millisecond, Want: []string{ada}})
+	<-time.After(time.Until(over.Add(-4500 * time.Millisecond)))
 	n.cut()
-	<-end
+	<-time.After(time.Until(over.Add(-2500 * time.Millisecond)))
 	during := len(f.requests())
 	n.mend()
-	<-over
+	<-time.After(time.Until(over))
 	got := f.unload()
 	results.add(t, row{"outage: a customer ages", 10, got, len(f.requests()), "of a call"})
 	wantTokens(t, during, 0)

@@ -16,7 +16,7 @@ func TestSmallTroubles(t *testing.T) {
 	const (
 		processes = 10
 		customers = 4
-		day       = 12 * time.Second
+		day       = 10 * time.Second
 		life      = 3 * time.Second
 		moment    = 400 * time.Millisecond
 	)
@@ -35,13 +35,13 @@ func TestSmallTroubles(t *testing.T) {
 		func() func() { f.do("delay", rand.N(moment)); return func() { f.do("delay", 0) } },
 	}
 	begin := time.Now()
-	f.load(load{Path: "/", Every: 100 * time.Millisecond, Want: []string{guest}})
+	f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
 	cookies := make([]string, customers)
 	for i := range cookies {
 		cookies[i] = f.loginFor(life)
-		f.load(load{Path: "/", Cookie: cookies[i], Every: 100 * time.Millisecond, Want: []string{ada}})
+		f.load(load{Path: "/", Cookie: cookies[i], Every: 200 * time.Millisecond, Want: []string{ada}})
 	}
-	for time.Since(begin) < day {
+	for end := time.Now().Add(day); time.Now().Before(end); {
 		undo := troubles[rand.N(len(troubles))]()
 		<-time.After(rand.N(moment))
 		undo()
