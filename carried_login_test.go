@@ -192,17 +192,17 @@ func TestCarriedMarkets(t *testing.T) {
 		m := newMarkets(t, carrying(), "it", "us")
 		b := m.tab(t)
 		b.get("/login/ann?market=it")
-		b.get("/login/bob?market=us")
+		b.get("/login/ann?market=us")
 		if got := strings.Count(b.cookies(), "="); got != 2 {
 			t.Errorf("the browser has %d cookies, want one for each market", got)
 		}
 		b.want("/token?market=it", "access-ann-1")
-		b.want("/token?market=us", "access-bob-2")
+		b.want("/token?market=us", "access-ann-2")
 		pass(2 * time.Hour)
 		b.want("/token?market=it", "access-ann-3").oneCookie(t)
-		b.want("/both?market=us", "access-ann-3 access-bob-4").oneCookie(t)
+		b.want("/both?market=us", "access-ann-3 access-ann-4").oneCookie(t)
 		pass(2 * time.Hour)
-		if r := b.want("/both?market=us", "access-ann-6 access-bob-5"); len(r.cookie) != 2 {
+		if r := b.want("/both?market=us", "access-ann-6 access-ann-5"); len(r.cookie) != 2 {
 			t.Errorf("%d cookies, want those of both markets", len(r.cookie))
 		}
 		m.idp.wantRefreshes(t, 4)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -154,6 +155,7 @@ func (p *idp) wantRefreshes(t *testing.T, want int) {
 // sign-in.
 func (p *idp) wantRevoked(t *testing.T, want ...string) {
 	t.Helper()
+	synctest.Wait() // some is done in the background
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	got := map[*lineage][]string{}

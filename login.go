@@ -13,8 +13,13 @@ import (
 // any request of another library, that may have begun before.
 const tombstoneLife = time.Hour
 
+// guestWait is how long a sign-in waits for the guests' token, which OnLogin is told
+// and the visitor has probably used before.
+const guestWait = 2 * time.Second
+
 var (
 	errNoCustomers = &safeError{"the Storefront has nowhere to keep customers: set StorefrontOptions.Customers, such as to memstore.New(nil)", nil}
+	errLeft        = &safeError{"the request has ended, and the visitor's cookie can no longer be set", nil}
 	errNoExpiry    = &safeError{"the customer's token does not say when it expires, and kept it would count as expired: set its Expiry", nil}
 	errNotForever  = &safeError{"the customer's token has expired already: sign in again", nil}
 )
@@ -26,8 +31,9 @@ var (
 // for as long as that lives, else until it is closed.
 //
 // It must be called before the answer is begun. The token is not verified: it must
-// come from the token endpoint, not from a visitor. After an error nothing has changed
-// and nobody is signed in by t.
+// come from the token endpoint, not from a visitor. Of the other storefronts' records
+// only those of the same Owner go along; anybody else is signed out there, too. After
+// an error nothing has changed and nobody is signed in by t.
 func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	f := s.front
 	if f.opts.Customers == nil {
@@ -44,7 +50,9 @@ func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	f.opts.Observer(ctx, SignedIn{Storefront: f.opts.Name, Owner: rec.owner, Again: again})
 	if f.opts.OnLogin != nil {
 		ctx = NewContext(ctx, s)
-		guest, _ := s.Guest(ctx)
+		patient, cancel := context.WithTimeout(ctx, guestWait)
+		guest, _ := s.Guest(patient)
+		cancel()
 		f.opts.OnLogin(ctx, guest, c.authorization(rec.token))
 	}
 	return nil
@@ -59,6 +67,9 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 		return nil, false, err
 	}
 	defer done()
+	if b.opts.SessionID == nil && b.request.Context().Err() != nil {
+		return nil, false, errLeft
+	}
 	r, err := f.admit(t, now)
 	if err != nil {
 		return nil, false, err
@@ -85,8 +96,11 @@ func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool
 	b.firstID = id
 
 	ctx = context.WithoutCancel(ctx)
-	if oldID != "" && b.opts.Carrier == nil {
-		b.send(id, max(f.rememberFor(r), b.moveOthers(ctx, f, oldID, id)))
+	switch {
+	case b.opts.Carrier != nil:
+		b.endOthers(ctx, f, r.owner)
+	case oldID != "":
+		b.send(id, max(f.rememberFor(r), b.moveOthers(ctx, f, r.owner, oldID, id)))
 	}
 	if old == nil {
 		return c, false, nil
@@ -164,6 +178,11 @@ func (s *Session) moveIn(ctx context.Context, r record, now time.Time) (h home, 
 	ok, err := h.swap(ctx, nil, r.raw, f.life(r, now))
 	switch {
 	case err != nil:
+		// It may have been written all the same, under an id that the visitor has if it
+		// is the application's.
+		if _, left := h.swap(context.WithoutCancel(ctx), r.raw, nil, 0); left != nil && b.opts.SessionID != nil {
+			return nil, "", "", &safeError{"the customer's session cannot be written to the storage for certain: give the visitor another session id, under which nobody is signed in: " + describe(err), err}
+		}
 		return nil, "", "", &safeError{"the customer's session cannot be written to the storage, and nobody is signed in: " + describe(err), err}
 	case !ok:
 		return nil, "", "", errSameID
@@ -204,92 +223,6 @@ func (s *Session) reset() {
 	}
 }
 
-// moveWait is for how long a sign-in waits for another storefront's record to be
-// moved: a token endpoint that hangs must not keep the visitor out of this one.
-const moveWait = 5 * time.Second
-
-// moveOthers takes the browser's records for storefronts other than f along to its
-// new id, and returns for how long that is to be remembered. What takes too long goes
-// on in the background.
-func (b *browser) moveOthers(ctx context.Context, f *Storefront, oldID, newID string) (life time.Duration) {
-	wait, cancel := context.WithTimeout(ctx, moveWait)
-	defer cancel()
-	var moves []chan time.Duration
-	for _, other := range b.fronts {
-		if other == f {
-			continue
-		}
-		moved := make(chan time.Duration, 1)
-		moves = append(moves, moved)
-		go func() { moved <- other.move(ctx, oldID, newID) }()
-	}
-	for _, moved := range moves {
-		select {
-		case l := <-moved:
-			life = max(life, l)
-		case <-wait.Done():
-		}
-	}
-	for _, other := range b.fronts {
-		if other != f {
-			b.session(other).reset()
-		}
-	}
-	return life
-}
-
-// move takes the record of a browser along to its new id, and returns for how long
-// that is to be remembered. A refresh of it that is under way ends first; one of
-// another process loses its result.
-func (f *Storefront) move(ctx context.Context, oldID, newID string) (life time.Duration) {
-	from := stored{f.opts.Customers, f.customerKey(oldID)}
-	to := stored{f.opts.Customers, f.customerKey(newID)}
-	moved := false
-	for range 8 {
-		f.spends.Do(from.key, func() (any, error) {
-			moved = true
-			r, err := f.moveRecord(ctx, from, to)
-			if err != nil {
-				f.down(ctx, err)
-			}
-			life = f.rememberFor(r)
-			return spending{record: signedOut}, nil
-		})
-		if moved {
-			break
-		}
-	}
-	return life
-}
-
-func (f *Storefront) moveRecord(ctx context.Context, from, to stored) (record, error) {
-	var there []byte // under the new id
-	for range 4 {
-		raw, err := from.load(Uncached(ctx))
-		if err != nil {
-			return record{}, err
-		}
-		r := f.read(ctx, raw)
-		if r.state != StateCustomer {
-			return record{}, nil
-		}
-		if c := f.find(from.key); c != nil && c.unsaved(time.Now()) {
-			r, _, _ = c.latest()
-		}
-		if _, err := to.swap(ctx, there, r.raw, f.life(r, time.Now())); err != nil {
-			return record{}, err
-		}
-		there = r.raw
-		if c := f.find(from.key); c != nil {
-			c.finish(StateGuest)
-		}
-		if ok, err := from.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
-			return r, err
-		}
-	}
-	return record{}, errTooLate
-}
-
 // Logout makes the visitor a guest, of all storefronts of the session. It removes
 // the records, leaves in their place for an hour what keeps slower requests from
 // bringing the customer back, and then revokes the refresh and access tokens,
@@ -300,7 +233,8 @@ func (f *Storefront) moveRecord(ctx context.Context, from, to stored) (record, e
 //
 // An error says that not all of it could be done: a record may still be there, or
 // tokens be good elsewhere. The session is a guest's all the same, and the browser
-// forgets its id if the answer has not begun.
+// forgets its id if the answer has not begun. Nothing has been done if the request
+// speaks for a bearer token of its own, or while it signs in or out elsewhere.
 func (s *Session) Logout(ctx context.Context) error { return s.leave(ctx, true) }
 
 // Forget is [Session.Logout] without the revocation: the tokens stay good for
@@ -315,10 +249,15 @@ func (s *Session) leave(ctx context.Context, revoke bool) error {
 	}
 	defer done()
 	ctx = context.WithoutCancel(ctx)
-	var errs []error
-	tokens := make([][]*Token, len(b.fronts))
+	tokens, left := make([][]*Token, len(b.fronts)), make([]error, len(b.fronts))
+	var ends sync.WaitGroup
 	for i, f := range b.fronts {
-		if tokens[i], err = b.session(f).end(ctx); err != nil {
+		ends.Go(func() { tokens[i], left[i] = b.session(f).end(ctx) })
+	}
+	ends.Wait()
+	var errs []error
+	for _, err := range left {
+		if err != nil {
 			errs = append(errs, &safeError{"the customer's record could not be removed from the storage: " + describe(err), err})
 		}
 	}
@@ -347,21 +286,31 @@ func (s *Session) leave(ctx context.Context, revoke bool) error {
 
 // end makes the visitor a guest of this storefront, and returns the tokens that
 // the customer had.
-func (s *Session) end(ctx context.Context) ([]*Token, error) {
+func (s *Session) end(ctx context.Context) (tokens []*Token, err error) {
 	s.mu.Lock()
 	c := s.cust
 	s.mu.Unlock()
-	var h home
-	var key string
-	var err error
+	homes := map[string]home{} // by key
 	if c != nil {
-		h, key = c.home, c.key
-	} else {
-		h, key = s.home()
+		homes[c.key] = c.home
+	} else if h, key := s.home(); h != nil {
+		homes[key] = h
 	}
-	var tokens []*Token
-	if h != nil {
-		tokens, err = s.front.end(ctx, h, key)
+	// The application may have ended or renewed its own session first.
+	if b := s.browser; b.opts.SessionID != nil && s.front.opts.Customers != nil {
+		for _, id := range [...]string{b.firstID, b.currentID()} {
+			if len(id) >= minSessionID {
+				key := s.front.customerKey(id)
+				homes[key] = stored{s.front.opts.Customers, key}
+			}
+		}
+	}
+	for key, h := range homes {
+		some, failed := s.front.end(ctx, h, key)
+		tokens = append(tokens, some...)
+		if failed != nil {
+			err = failed
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

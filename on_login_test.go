@@ -3,10 +3,14 @@ package bearer_test
 import (
 	"context"
 	"fmt"
+	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
 )
 
 // OnLogin sees who the visitor was and is, with the session in its context, and may
@@ -76,6 +80,58 @@ func TestOnLoginWithoutGuest(t *testing.T) {
 		if v.wantWho("ada"); !called {
 			t.Error("OnLogin was not called with a nil guest")
 		}
+	})
+}
+
+// A sign-in does not wait for guests whose token hangs.
+func TestOnLoginGuestHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var s *site
+		calls := 0
+		s = newSite(t, func(o *bearer.StorefrontOptions) {
+			o.OnLogin = func(_ context.Context, guest, customer *bearer.Authorization) {
+				if calls++; guest != nil || customer.Owner.ID != "ada" {
+					t.Errorf("OnLogin was told %v and %v, want no guest and ada", guest, customer)
+				}
+			}
+		})
+		over := make(chan struct{})
+		s.p.set(func() {
+			s.p.within = func(_ context.Context, kind, _ string) {
+				if kind == "guest" {
+					<-over
+				}
+			}
+		})
+		start := time.Now()
+		s.visitor("ada").signIn("ada")
+		if took := time.Since(start); took > 2*time.Second || calls != 1 {
+			t.Errorf("signing in took %v with %d calls of OnLogin, want 2s at most and 1", took, calls)
+		}
+		close(over)
+	})
+}
+
+// The request of a visitor who has gone signs nobody in: its answer reaches nobody.
+func TestSignInAfterTheRequestHasEnded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, nil, nil)
+		var failed error
+		tooLate := make(chan struct{})
+		s.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+			defer close(tooLate)
+			<-r.Context().Done()
+			sess, _ := bearer.FromContext(r.Context())
+			failed = sess.SetCustomer(context.WithoutCancel(r.Context()), s.idp.login("ann", true))
+		})
+		b := tabTo(t, pipe.Serve(t, http.TimeoutHandler(bearer.Middleware(s.front, nil)(s), time.Second, "too slow")))
+		b.get("/login/ann")
+		b.want("/slow", "too slow")
+		<-tooLate
+		if failed == nil || !strings.Contains(failed.Error(), "the request has ended") {
+			t.Errorf("SetCustomer: %v, want that the request has ended", failed)
+		}
+		b.want("/token", "access-ann-1")
 	})
 }
 

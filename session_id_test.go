@@ -184,6 +184,70 @@ func TestSessionIDStorageFails(t *testing.T) {
 	})
 }
 
+// The application may end or renew its own session before the customer signs out.
+func TestSessionIDChangesBeforeLogout(t *testing.T) {
+	for name, next := range map[string]string{"ended": "", "renewed": longID("b")} {
+		for _, used := range []bool{false, true} {
+			t.Run(fmt.Sprint(name, ", used ", used), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					s := withLibrary(t)
+					var l library
+					s.HandleFunc("/leave", func(w http.ResponseWriter, r *http.Request) {
+						sess, _ := bearer.FromContext(r.Context())
+						if used {
+							s.front.TokenContext(r.Context())
+						}
+						l.renew(w, r, next)
+						fmt.Fprint(w, sess.Logout(r.Context()))
+					})
+					b := s.tab(t)
+					b.get("/renewed/ann?id=" + longID("a"))
+					old := b.old()
+					b.want("/leave", "<nil>")
+					s.idp.wantRevoked(t, "refresh-ann-1", "access-ann-1")
+					old.want("/token", "guest-shop")
+					b.want("/token", "guest-shop")
+				})
+			})
+		}
+	}
+}
+
+// After an error nobody is signed in under the application's id, though the write may
+// have been done; and if that cannot be seen to, the error says so.
+func TestSessionIDWriteSeemsToFail(t *testing.T) {
+	for _, undone := range []bool{true, false} {
+		t.Run(fmt.Sprint("undone ", undone), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := withLibrary(t)
+				b := s.tab(t)
+				s.shelf.faults(nil, func(_ context.Context, op, _ string) error {
+					if op != "swap" {
+						return nil
+					}
+					s.shelf.faults(nil, nil)
+					if !undone {
+						s.shelf.failing(errDown, "swap")
+					}
+					return errDown
+				})
+				r := b.get("/renewed/ann?id=" + longID("a"))
+				want := "nobody is signed in"
+				if !undone {
+					want = "give the visitor another session id"
+				}
+				if r.status != http.StatusConflict || !strings.Contains(r.body, want) {
+					t.Errorf("SetCustomer: %d %q, want an error with %q", r.status, r.body, want)
+				}
+				s.shelf.failing(nil)
+				if undone {
+					b.want("/token", "guest-shop")
+				}
+			})
+		})
+	}
+}
+
 // Somebody else's record under the new id is not touched.
 func TestSessionIDTaken(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
