@@ -38,7 +38,10 @@ type SourceOptions struct {
 	// Storage keeps the token under Key, for other processes and for later runs: it
 	// is read before a token is requested, and written before a new one is handed
 	// out. Processes that share one that is a [Locker] make one request for all. If
-	// it fails they go on without. If nil, the token is kept in memory only.
+	// it fails they go on without; but a refresh token, which another process may be
+	// spending, is then sent only when the access token has expired. What it has not
+	// taken is written again for 10 seconds, then at each use. If nil, the token is
+	// kept in memory only.
 	Storage Storage
 
 	// Key must name all that makes the token what it is, the client and the scope, and
@@ -81,8 +84,9 @@ func (o *SourceOptions) withDefaults() SourceOptions {
 
 // Source is a [TokenSource] that holds one token and looks after it: requests it
 // once for all callers, refreshes it before it expires, forgets it when a server
-// rejects it. Make one with [NewSource]; it is safe for concurrent use, starts
-// nothing that outlives a token request, and needs no closing.
+// rejects it. Make one with [NewSource]; it is safe for concurrent use, needs no
+// closing, and starts nothing that outlives a token request (by more than 10 seconds,
+// if its Storage fails).
 //
 // A token is fresh, aging or expired. A fresh one is returned after one atomic
 // load. An aging one is returned at once, while one request in the background

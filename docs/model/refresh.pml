@@ -13,6 +13,8 @@
  *  - The wait for the owner of a note is over when that one is stopped, dead or cut
  *    off, or keeps a token that could not be written. If it runs, the wait is long
  *    enough. (A request that outlasts the wait when its lease is gone is a stop.)
+ *  - Patience with a storage that is gone ends, or the storage comes back first. So
+ *    does the time in which a token that could not be written keeps the lock.
  *  - Who finds the lock taken waits until something has changed. With POLL it looks
  *    again and again, and only fairness lets the others go on.
  *
@@ -179,7 +181,7 @@ again:	/* 1. Read the record; before, write what could not be written. */
 	atomic {
 		looked[me] = false; busy[me] = false;
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: !cut[me] && have != kept -> token = have; goto save
 		:: else
 		fi;
@@ -194,7 +196,7 @@ again:	/* 1. Read the record; before, write what could not be written. */
 	atomic {
 		(POLL || cut[me] || lockFree || record != have);
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: !cut[me] && lockFree -> held[me] = true
 		:: else -> goto again
 		fi
@@ -204,14 +206,14 @@ reread:	/* 3. Read the note, then the record. */
 #ifndef NOTE_READ_LAST
 	atomic {
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: else -> nToken = noteToken; nOwner = noteOwner; noteSame[me] = true
 		fi
 	}
 #endif
 	atomic {
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: else
 		fi;
 #ifndef NO_REREAD
@@ -225,7 +227,7 @@ reread:	/* 3. Read the note, then the record. */
 #ifdef NOTE_READ_LAST
 	atomic {
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: else -> nToken = noteToken; nOwner = noteOwner; noteSame[me] = true
 		fi
 	}
@@ -244,7 +246,7 @@ reread:	/* 3. Read the note, then the record. */
 		(cut[me] || record != have || !busy[nOwner] || !running(nOwner));
 #endif
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: !cut[me] && record != have -> goto reread
 		:: else -> late = late || (!dead[nOwner] && (busy[nOwner] || pending[nOwner]))
 		fi
@@ -262,7 +264,7 @@ write:	/* 5. Note the token; then look whether the lease is still there. */
 #endif
 	atomic {
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 #ifdef NO_NOTE
 		:: !cut[me]
 #elif defined(NOTE_BY_SET)
@@ -279,7 +281,7 @@ write:	/* 5. Note the token; then look whether the lease is still there. */
 #if !defined(NO_LOOK) && !defined(LOOK_FIRST)
 	atomic {
 		if
-		:: cut[me] -> goto without
+		:: cut[me] -> goto gone
 		:: !cut[me] && held[me] -> looked[me] = true
 		:: else -> goto again
 		fi
@@ -289,10 +291,28 @@ write:	/* 5. Note the token; then look whether the lease is still there. */
 resend:	/* 6. Send the token. */
 	atomic { send(have, false); goto wait }
 
-without:	/* The same without a storage. */
+gone:	/* The storage is: begin anew when it is back, or go on without it. */
 	atomic {
 		nToken = 0; nOwner = 0; noteSame[me] = false;
 		astray[me] = held[me];
+		if
+		:: true -> goto without
+		:: true
+		fi
+	}
+	atomic {
+		if
+		:: cut[me] -> goto without
+		:: !cut[me] -> goto again
+		fi
+	}
+
+without:
+	atomic {
+		if
+		:: true -> goto failed	/* the access token serves, and there is time */
+		:: true
+		fi;
 		blind = true;
 		may[have]++;
 		send(have, true)
@@ -350,17 +370,24 @@ save:	/* 7. Write the record, by compare-and-swap. */
 		goto release
 	}
 
-unsaved:	/* It serves the token, and writes again when that is used. */
+unsaved:	/* It serves the token, and writes again: for a while as the holder of the
+		   lock, and whenever the token is used. */
 	atomic {
 		have = token; token = 0;
 		busy[me] = false;
-		astray[me] = held[me];
 #ifdef UNLOCK_UNSAVED
 		if
 		:: held[me] -> forgetLease(me); setNote(0, 0)
 		:: else
 		fi
 #endif
+	}
+	atomic {
+		if
+		:: round < ROUNDS && cut[me] -> round++; goto again
+		:: !cut[me] -> token = have; goto save
+		:: held[me] && !astray[me] -> astray[me] = true
+		fi
 	}
 	atomic {
 		if
