@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -111,7 +112,7 @@ func TestSingleCustomerSignsOut(t *testing.T) {
 	for _, revoke := range []bool{true, false} {
 		synctest.Test(t, func(t *testing.T) {
 			p, s, e := &idp{}, newShelf(), &events{}
-			one, two, three := single(p, s, e), single(p, s, nil), single(p, s, nil)
+			one, two, three := single(p, s, nil), single(p, s, nil), single(p, s, e)
 			tok := setCustomer(t, one, p.login("ada", true))
 			actsAs(t, two, "ada")
 			var err error
@@ -143,6 +144,7 @@ func TestSingleCustomerSignsOut(t *testing.T) {
 			actsAs(t, two, "bob")
 			isOver(t, one, true) // acted as ada
 			actsAs(t, one, "bob")
+			wantEvents[bearer.SignedOut](t, e, 1)
 			wantEvents[bearer.CustomerExpired](t, e, 0)
 		})
 	}
@@ -348,6 +350,78 @@ func TestSingleCustomerIsBroken(t *testing.T) {
 			t.Errorf("the storage has %s for %v", text, ttl)
 		}
 	})
+}
+
+// One caller a second asks the storage, and nobody else waits for the answer.
+func TestSingleCustomerAsksOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, s := &idp{}, newShelf()
+		c := single(p, s, nil)
+		setCustomer(t, c, p.login("ada", true))
+		actsAs(t, c, "ada")
+		pass(time.Second)
+		s.faults(func(_ context.Context, op, _ string) error {
+			pass(100 * time.Millisecond)
+			return nil
+		}, nil)
+		before, start := s.count("get"), time.Now()
+		var all sync.WaitGroup
+		var waited atomic.Int32
+		for range 50 {
+			all.Go(func() {
+				actsAs(t, c, "ada")
+				if time.Since(start) > 0 {
+					waited.Add(1)
+				}
+			})
+		}
+		all.Wait()
+		if got := s.count("get") - before; got != 1 || waited.Load() != 1 {
+			t.Errorf("the storage was asked %d times, and %d callers waited, want 1 and 1", got, waited.Load())
+		}
+	})
+}
+
+// A look at the storage that takes its time does not undo what has been done through
+// the customer meanwhile.
+func TestSingleCustomerLooksSlowly(t *testing.T) {
+	for _, now := range []string{"nobody", "bob"} {
+		t.Run(now, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, s := &idp{}, newShelf()
+				c := single(p, s, nil)
+				setCustomer(t, c, p.login("ada", true))
+				actsAs(t, c, "ada")
+				c = single(p, s, nil) // which does not know ada
+				var looks atomic.Int32
+				s.faults(nil, func(_ context.Context, op, _ string) error {
+					if op == "get" && looks.Add(1) == 1 {
+						pass(time.Second)
+					}
+					return nil
+				})
+				done := make(chan error, 1)
+				go func() {
+					_, err := c.TokenContext(t.Context())
+					done <- err
+				}()
+				synctest.Wait()
+				if now == "bob" {
+					setCustomer(t, c, p.login("bob", true))
+				} else if err := c.Logout(t.Context()); err != nil {
+					t.Error(err)
+				}
+				if err := <-done; (err == nil) != (now == "bob") {
+					t.Errorf("the slow call: %v", err)
+				}
+				if now == "bob" {
+					actsAs(t, c, "bob")
+				} else {
+					isOver(t, c, false)
+				}
+			})
+		})
+	}
 }
 
 // A caller who leaves does not keep the next one from asking.
