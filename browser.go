@@ -15,6 +15,7 @@ import (
 type browser struct {
 	*shop
 	request *http.Request
+	cookies []string // the lines of its header
 	first   *Session
 	inbound *inbound // nil if the request has brought no token of its own
 
@@ -40,12 +41,13 @@ var (
 	errChanging = &safeError{"another login or logout of the same request is under way", nil}
 )
 
-// start does what cannot wait for the session's first use.
+// start does what cannot wait for the session's first use. The request has brought no
+// token of its own.
 func (b *browser) start(ctx context.Context) {
 	if b.opts.SessionID != nil {
 		b.firstID = b.opts.SessionID(b.request)
 	}
-	if b.opts.Carrier != nil && b.inbound == nil {
+	if b.opts.Carrier != nil {
 		b.first.refreshFirst(ctx)
 	}
 }
@@ -98,7 +100,7 @@ func (b *browser) currentID() string {
 	defer b.mu.Unlock()
 	if !b.readID {
 		b.readID = true
-		b.id, b.day = b.cookie.read(b.request)
+		b.id, b.day = b.cookie.read(b.cookies)
 	}
 	return b.id
 }

@@ -15,7 +15,8 @@ type Carrier interface {
 	// Load returns the record that r carries under key, nil if it carries none. One
 	// that cannot be trusted, because it was forged, cut off, sent twice or made for
 	// another key, is an error; the visitor is a guest then. It must not panic,
-	// whatever a visitor sends.
+	// whatever a visitor sends. The header of r is as it came, whatever handlers do to
+	// theirs.
 	Load(r *http.Request, key string) ([]byte, error)
 
 	// Save has the browser keep record for maxAge; 0 means for as long as the

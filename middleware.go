@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -35,8 +36,13 @@ type MiddlewareOptions struct {
 	// guessed: whoever has a shorter one is a guest, and cannot sign in. The
 	// application must give the visitor a new one before Session.SetCustomer, which
 	// refuses the old one: somebody else may have planted it (session fixation). At
-	// any other time a new id loses the customer. The function must be quick, since
-	// it is called for each request, and safe for concurrent use.
+	// any other time a new id loses the customer.
+	//
+	// The function is called for each request, and again when the session is used: it
+	// must be quick, and safe for concurrent use. It gets the request with the header
+	// that it came with, whatever handlers do to theirs, and with its context. So have
+	// the application's sessions come from a middleware further out, and look for
+	// them in that.
 	SessionID func(*http.Request) string
 
 	// Verifier admits requests with a bearer token of their own, which then decides
@@ -126,6 +132,7 @@ type visit struct {
 	shop     *shop
 	front    *Storefront
 	request  *http.Request
+	cookies  []string // the request's header lines: the handlers, who share the map, may take them out
 	inbound  *inbound // nil if the request has brought no token of its own
 
 	mu    sync.Mutex // guards begun, and the making of made
@@ -158,7 +165,7 @@ func (v *visit) visitor() *visitor {
 	made := v.made.Load()
 	if made == nil {
 		made = &visitor{}
-		made.browser = browser{shop: v.shop, request: v.request, inbound: v.inbound, first: &made.session, begun: v.begun}
+		made.browser = browser{shop: v.shop, request: v.request, cookies: v.cookies, inbound: v.inbound, first: &made.session, begun: v.begun}
 		made.session = Session{front: v.front, browser: &made.browser}
 		v.made.Store(made)
 	}
@@ -183,7 +190,7 @@ func (v *visit) String() string { return fmt.Sprint(v.Context) + ".WithSession" 
 func (v *visit) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
 func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r}
+	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r, cookies: r.Header["Cookie"]}
 	if sh.opts.Verifier != nil {
 		var ok bool
 		if v.inbound, ok = verify(w, r, sh.opts.Verifier); !ok {
@@ -192,10 +199,19 @@ func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	}
 	v.response = response{ResponseWriter: w, owner: v}
 	defer v.response.finish()
-	if sh.opts.SessionID != nil || sh.opts.Carrier != nil {
+	if v.inbound == nil && (sh.opts.SessionID != nil || sh.opts.Carrier != nil) {
+		v.request = asItCame(r)
 		v.visitor().browser.start(v)
 	}
 	next.ServeHTTP(v.response.writer(), r.WithContext(v))
+}
+
+// asItCame returns r with a header of its own, which is read whenever the session is
+// used, by whom ever, while handlers may be changing theirs.
+func asItCame(r *http.Request) *http.Request {
+	r = r.WithContext(r.Context())
+	r.Header = maps.Clone(r.Header)
+	return r
 }
 
 func (sh *shop) pick(r *http.Request) *Storefront {

@@ -45,9 +45,10 @@ func newIDCookie(name string, insecure bool) idCookie {
 	return idCookie{name, insecure}
 }
 
-// read returns the id and the day that r carries. What has not our form, or comes
-// twice, counts as none.
-func (c idCookie) read(r *http.Request) (id string, day int) {
+// read returns the id and the day in the cookies of a request. What has not our form,
+// or comes twice, counts as none.
+func (c idCookie) read(lines []string) (id string, day int) {
+	r := http.Request{Header: http.Header{"Cookie": lines}}
 	cookies := r.CookiesNamed(c.name)
 	if len(cookies) != 1 {
 		return "", 0
