@@ -16,6 +16,7 @@ type browser struct {
 	*shop
 	request *http.Request
 	cookies []string // the lines of its header
+	caching []string // as in visit
 	first   *Session
 	inbound *inbound // nil if the request has brought no token of its own
 
@@ -205,12 +206,23 @@ func (b *browser) begin(w http.ResponseWriter) {
 	}
 	h := w.Header()
 	own := b.inbound != nil && b.inbound.used.Load() // its header says so (RFC 9111 §3.5), to caches that listen
-	if sent || (private || own) && h.Get("Cache-Control") == "" {
-		h.Set("Cache-Control", "private, no-store")
+	said := h.Get("Cache-Control") != "" && !slices.Equal(h["Cache-Control"], b.caching)
+	if sent || (private || own) && !said {
+		keepFromCaches(h)
 	}
 	if sent || private {
 		varyByCookie(h)
 	}
+}
+
+// keepFromCaches has no cache keep the answer, and removes what some obey instead.
+func keepFromCaches(h http.Header) {
+	for field := range h {
+		if field == "Surrogate-Control" || field == "X-Accel-Expires" || strings.HasSuffix(field, "-Cache-Control") { // RFC 9213 §2
+			delete(h, field)
+		}
+	}
+	h.Set("Cache-Control", "private, no-store")
 }
 
 // varyByCookie tells caches that the answer is not for everybody (RFC 9110

@@ -2,7 +2,9 @@ package bearer_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -83,6 +85,75 @@ func TestHeaderIsTheHandlers(t *testing.T) {
 					want = "access-ann-1 guest-us"
 				}
 				b.want("/busy", want, "X-Session", longID("a"))
+			})
+		})
+	}
+}
+
+// What a middleware further out has set for all answers is not the handler's word on a
+// customer's.
+func TestCacheHeadersFromFurtherOut(t *testing.T) {
+	cached := http.Header{"Cache-Control": {"public, max-age=60"}, "Cdn-Cache-Control": {"max-age=600"}, "Surrogate-Control": {"max-age=600"}, "X-Accel-Expires": {"600"}}
+	none := http.Header{"Cache-Control": {private}}
+	tests := []struct {
+		name    string
+		path    string
+		outer   http.Header // set before the middleware is reached
+		handler http.Header
+		want    http.Header // of the fields above
+	}{
+		{"guest", "/token", cached, nil, cached},
+		{"guest, handler", "/token", nil, cached, cached},
+		{"customer", "/token", cached, nil, none},
+		{"customer without a token", "/plain", cached, nil, cached},
+		{"the same from the handler", "/token", cached, cached, none},
+		{"handler", "/token", nil, cached, cached},
+		{"handler, in place of the default", "/token", http.Header{"Cache-Control": {"public"}}, cached, cached},
+		{"handler, for one cache", "/token", nil, http.Header{"Cdn-Cache-Control": {"max-age=600"}}, none},
+		{"handler takes it out", "/token", cached, http.Header{"Cache-Control": nil}, none},
+		{"sign-in", "/login/bob", cached, http.Header{"Cache-Control": {"max-age=5"}, "Netlify-Cdn-Cache-Control": {"max-age=5"}}, none},
+		{"sign-out", "/logout", nil, cached, none},
+	}
+	set := func(h, add http.Header) {
+		for k, v := range add {
+			h[k] = slices.Clone(v)
+		}
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := emptyShop()
+				s.front = s.storefront("shop", nil)
+				asked := false
+				s.outer = func(next http.Handler) http.Handler {
+					return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+						if asked {
+							set(w.Header(), tt.outer)
+						}
+						next.ServeHTTP(w, r)
+					})
+				}
+				s.open(t, nil)
+				pages := s.ServeMux
+				s.ServeMux = http.NewServeMux()
+				s.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+					if asked {
+						set(w.Header(), tt.handler)
+					}
+					pages.ServeHTTP(w, r)
+				})
+				b := s.tab(t)
+				if !strings.HasPrefix(tt.name, "guest") {
+					b.get("/login/ann")
+				}
+				asked = true
+				got := b.get(tt.path).header
+				maps.DeleteFunc(got, func(k string, _ []string) bool {
+					return !strings.HasSuffix(k, "-Control") && k != "X-Accel-Expires"
+				})
+				if !maps.EqualFunc(got, tt.want, slices.Equal) {
+					t.Errorf("what caches are told is %v, want %v", got, tt.want)
+				}
 			})
 		})
 	}

@@ -77,7 +77,9 @@ type shop struct {
 // a Carrier its cookie is opened, to see whether the token in it is about to
 // expire. A guest gets no cookie. An answer with a cookie of ours has Cache-Control:
 // private, no-store and Vary: Cookie; one that was made for a customer too, unless
-// the handler has set another Cache-Control.
+// the handler has set another Cache-Control. What a middleware further out has set
+// before is no handler's. With it go such fields as CDN-Cache-Control (RFC 9213) and
+// Surrogate-Control, which some caches obey in its place.
 func Middleware(f *Storefront, opts *MiddlewareOptions) func(http.Handler) http.Handler {
 	sh := newShop(f, opts)
 	return func(next http.Handler) http.Handler {
@@ -133,6 +135,7 @@ type visit struct {
 	front    *Storefront
 	request  *http.Request
 	cookies  []string // the request's header lines: the handlers, who share the map, may take them out
+	caching  []string // the answer's Cache-Control when the request came: somebody's default
 	inbound  *inbound // nil if the request has brought no token of its own
 
 	mu    sync.Mutex // guards begun, and the making of made
@@ -165,7 +168,7 @@ func (v *visit) visitor() *visitor {
 	made := v.made.Load()
 	if made == nil {
 		made = &visitor{}
-		made.browser = browser{shop: v.shop, request: v.request, cookies: v.cookies, inbound: v.inbound, first: &made.session, begun: v.begun}
+		made.browser = browser{shop: v.shop, request: v.request, cookies: v.cookies, caching: v.caching, inbound: v.inbound, first: &made.session, begun: v.begun}
 		made.session = Session{front: v.front, browser: &made.browser}
 		v.made.Store(made)
 	}
@@ -190,7 +193,7 @@ func (v *visit) String() string { return fmt.Sprint(v.Context) + ".WithSession" 
 func (v *visit) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 
 func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
-	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r, cookies: r.Header["Cookie"]}
+	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r, cookies: r.Header["Cookie"], caching: w.Header()["Cache-Control"]}
 	if sh.opts.Verifier != nil {
 		var ok bool
 		if v.inbound, ok = verify(w, r, sh.opts.Verifier); !ok {
