@@ -3,8 +3,6 @@ package bearer_test
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
@@ -100,11 +98,7 @@ func worldOfCustomers(t *testing.T, opts *bearer.MiddlewareOptions) *shops {
 		})
 		page := bearer.Middleware(front, opts)
 		if i == 0 {
-			b.visit(t, page, func(ctx context.Context, s *bearer.Session) {
-				if err := s.SetCustomer(ctx, w.p.signIn("ada")); err != nil {
-					t.Error(err)
-				}
-			})
+			b.signIn(t, w.p, page)
 		}
 		b.visit(t, page, func(ctx context.Context, s *bearer.Session) { // knows her from now on, whatever is collected
 			if _, err := s.Customer(ctx); err != nil {
@@ -123,34 +117,6 @@ func worldOfCustomers(t *testing.T, opts *bearer.MiddlewareOptions) *shops {
 		})
 	}
 	return w
-}
-
-// pane is a browser, without a network.
-type pane struct {
-	mu      sync.Mutex // guards cookies
-	cookies map[string]string
-}
-
-func (b *pane) visit(t *testing.T, middleware func(http.Handler) http.Handler, page func(context.Context, *bearer.Session)) {
-	r := httptest.NewRequestWithContext(t.Context(), "GET", "https://shop.test/", nil)
-	b.mu.Lock()
-	for name, value := range b.cookies {
-		r.AddCookie(&http.Cookie{Name: name, Value: value})
-	}
-	b.mu.Unlock()
-	rec := httptest.NewRecorder()
-	middleware(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		s, _ := bearer.FromContext(r.Context())
-		page(r.Context(), s)
-	})).ServeHTTP(rec, r)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, c := range rec.Result().Cookies() {
-		b.cookies[c.Name] = c.Value
-		if c.MaxAge < 0 {
-			delete(b.cookies, c.Name)
-		}
-	}
 }
 
 // want asks process i, unless it is dead, and checks the answer.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/layered"
 	"github.com/bearerkit/bearer/memstore"
 )
 
@@ -354,4 +355,19 @@ func TestSharedRotationUnsaved(t *testing.T) {
 			t.Errorf("another process, after the storage has come back: %v", err)
 		}
 	})
+}
+
+// A token at hand costs no more for being shared.
+func TestSharedReadAllocatesNothing(t *testing.T) {
+	e := &endpoint{life: time.Hour}
+	for name, o := range map[string]*bearer.SourceOptions{
+		"plain":              nil,
+		"memory before more": {Storage: layered.New(memstore.New(nil), nil), Key: "token"},
+	} {
+		src := bearer.NewSource(e.fetch, o)
+		current(t, src)
+		if got := testing.AllocsPerRun(1000, func() { src.TokenContext(t.Context()) }); got != 0 {
+			t.Errorf("%s: a read of a fresh token costs %v allocations, want none", name, got)
+		}
+	}
 }
