@@ -183,6 +183,7 @@ type shop struct {
 	*http.ServeMux
 	idp    *idp
 	front  *bearer.Storefront
+	fronts map[string]*bearer.Storefront // of several markets
 	shelf  *shelf
 	events events
 	outer  func(http.Handler) http.Handler // round Middleware; nil: nothing

@@ -3,7 +3,6 @@ package bearer
 import (
 	"context"
 	"errors"
-	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -160,7 +159,7 @@ func sameTokens(ctx context.Context, old, h home, r record) bool {
 func (s *Session) moveIn(ctx context.Context, r record, now time.Time) (h home, key, id string, err error) {
 	f, b := s.front, s.browser
 	if b.opts.Carrier != nil {
-		if err := b.opts.Carrier.Save(headerOnly{}, f.opts.Key, r.raw, f.rememberFor(r)); err != nil {
+		if err := b.fits(f, r); err != nil {
 			return nil, "", "", err
 		}
 		record := f.carried(r.raw)
@@ -205,13 +204,6 @@ func without(gone []*Token, t *Token) []*Token {
 	}
 	return gone
 }
-
-// headerOnly is for a Carrier's Save that is to show whether it can.
-type headerOnly struct{}
-
-func (headerOnly) Header() http.Header         { return http.Header{} }
-func (headerOnly) Write(b []byte) (int, error) { return len(b), nil }
-func (headerOnly) WriteHeader(int)             {}
 
 // reset makes the session ask its home again.
 func (s *Session) reset() {

@@ -31,7 +31,7 @@ func newMarkets(t *testing.T, opts *bearer.MiddlewareOptions, names ...string) *
 			o.Storefronts = append(o.Storefronts, fronts[name])
 		}
 	}
-	s.front = fronts[names[0]]
+	s.front, s.fronts = fronts[names[0]], fronts
 	o.Pick = func(r *http.Request) *bearer.Storefront { return fronts[r.URL.Query().Get("market")] }
 	s.open(t, &o)
 	s.HandleFunc("/both", func(w http.ResponseWriter, r *http.Request) {

@@ -168,7 +168,7 @@ func TestJSAuthCookieLoad(t *testing.T) {
 		{"longest", cookieName + "=" + long, long, ""},
 		{"long", cookieName + "=" + strings.Replace(long, "x", "xx", 1), "", "longer than 8 KiB"},
 		{"long, encoded", cookieName + "=%7B" + strings.Repeat("%20", 5000) + "%7D", "{" + strings.Repeat(" ", 5000) + "}", ""},
-		{"long header", serverPair + "; a=" + strings.Repeat("s3cr3t", 3000), "", "longer than 16 KiB"},
+		{"long header", serverPair + "; a=" + strings.Repeat("s3cr3t", 6000), "", "longer than 32 KiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

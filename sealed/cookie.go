@@ -19,7 +19,9 @@ import (
 // Secure, SameSite=Lax and for the whole host (RFC 6265). Records of up to some
 // 2.9 KB fit into it: an access token and a refresh token, but not much more.
 // Save refuses what does not fit, and sets nothing; then keep customers in a
-// [bearer.Storage].
+// [bearer.Storage]. A shop with several markets has a cookie for each, of which two or
+// three fit into a browser with such tokens: signing in to more is an error. See
+// [bearer.Carrier].
 //
 // A sealed record has no time of its own. Whoever has got hold of an old cookie
 // has what its tokens are still good for, no more: that they run out, and that

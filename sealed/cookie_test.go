@@ -111,7 +111,7 @@ func TestCookieLoadRefuses(t *testing.T) {
 		{"words", "s3cr3t s3cr3t", "not base64"},
 		{"twice", value + "; " + name + "=" + value, "twice"},
 		{"long", strings.Repeat("A", 8<<10+1), "longer than 8 KiB"},
-		{"many others", value + "; a=" + strings.Repeat("a", 16<<10), "longer than 16 KiB"},
+		{"many others", value + "; a=" + strings.Repeat("a", 32<<10), "longer than 32 KiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,8 +13,10 @@ import (
 
 const (
 	// MaxHeader bounds the cookies of a request, in bytes. A visitor can send up to
-	// http.Server's MaxHeaderBytes, all of which would be searched.
-	MaxHeader = 16 << 10
+	// http.Server's MaxHeaderBytes, all of which would be searched. It is well above the
+	// 12 KiB that a sign-in leaves behind at most, since the site's other cookies may
+	// become more after that.
+	MaxHeader = 32 << 10
 
 	// Max is the longest cookie that browsers are sure to keep, in bytes: with its
 	// name and, for older ones, its attributes.
@@ -22,7 +24,7 @@ const (
 )
 
 var (
-	errHeader = errors.New("the request's cookies are longer than 16 KiB together")
+	errHeader = errors.New("the request's cookies are longer than 32 KiB together")
 	errTwice  = errors.New("the cookie is there twice, and nobody knows which one is meant")
 	errMaxAge = errors.New("the cookie's maxAge is negative: pass a nil record to remove it")
 )

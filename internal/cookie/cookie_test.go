@@ -38,8 +38,8 @@ func TestFind(t *testing.T) {
 		{"twice", []string{"a=1; b=2; a=1"}, "", false, "twice"},
 		{"twice in two lines", []string{"a=1", "a=2"}, "", false, "twice"},
 		{"longest", []string{"a=1; b=" + strings.Repeat("b", cookie.MaxHeader-7)}, "1", true, ""},
-		{"too long", []string{"a=1; b=" + strings.Repeat("b", cookie.MaxHeader-6)}, "", false, "16 KiB"},
-		{"too long in two lines", []string{"a=1", strings.Repeat("b", cookie.MaxHeader)}, "", false, "16 KiB"},
+		{"too long", []string{"a=1; b=" + strings.Repeat("b", cookie.MaxHeader-6)}, "", false, "32 KiB"},
+		{"too long in two lines", []string{"a=1", strings.Repeat("b", cookie.MaxHeader)}, "", false, "32 KiB"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
