@@ -125,6 +125,63 @@ func TestHolderStopsAfterItHasSent(t *testing.T) {
 	}
 }
 
+// A result that comes between the two looks of the next one, at the note and at the
+// record, is found.
+func TestResultComesBetweenLooks(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 2)
+		goOn := make(chan struct{})
+		f.taps[0].on("before", "renew", "", failWith(errDown))
+		f.taps[0].on("before", "swap", "token", func(context.Context) error { <-goOn; return nil })
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			f.sources[0].TokenContext(t.Context())
+		}()
+		synctest.Wait()
+		var locked atomic.Bool
+		f.taps[1].use(func(ctx context.Context, o op, do action) (any, error) {
+			v, err := do(ctx)
+			switch {
+			case o.kind == "lock" && err == nil:
+				locked.Store(true)
+			case locked.CompareAndSwap(true, false): // the first look
+				close(goOn)
+				<-done
+			}
+			return v, err
+		})
+		pass(2900 * time.Millisecond)
+		wantAccess(t, f.sources[1], "s3cr3t-access-2")
+		f.wantRefreshes(t, 1)
+	})
+}
+
+// No two notes are alike: who has read one knows whether it is still the same.
+func TestNotesDiffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 1)
+		f.spends[0] = func(context.Context, *bearer.Token) (*bearer.Token, error) { return nil, errDown }
+		notes := map[string]bool{}
+		f.taps[0].on("after", "swap", "-spending", func(ctx context.Context) error {
+			if note, err := f.store.Get(ctx, "token-spending"); err == nil {
+				if contains(string(note), "s3cr3t") {
+					t.Errorf("the note is %s", note)
+				}
+				notes[string(note)] = true
+			}
+			return nil
+		})
+		for range 3 {
+			access(t, f.sources[0])
+			pass(time.Minute)
+		}
+		if len(notes) != 3 {
+			t.Errorf("%d different notes for 3 requests", len(notes))
+		}
+	})
+}
+
 // A holder that dies is waited for for a lease, and if it has noted the token for
 // a second and a half more; then the token is spent once more, by one process.
 func TestHolderDies(t *testing.T) {
