@@ -20,15 +20,20 @@ import (
 // else can open it. A refresh token alone would not do: some providers give the
 // same one again with each access token.
 type carried struct {
-	results CompareAndSwapper
-	prefix  string        // of the results' keys
-	life    time.Duration // of the results: after that an old record is good for nothing
-	first   []byte        // as the browser sent it; nil if it sent none
+	results   CompareAndSwapper
+	prefix    string        // of the results' keys
+	life      time.Duration // of the results: after that an old record is good for nothing
+	first     []byte        // as the browser sent it; nil if it sent none
+	strangers *strangers    // nil if no visitor can make up a record
 }
 
 // carried is the home of a record that the browser has brought, or will have.
-func (f *Storefront) carried(raw []byte) carried {
-	return carried{f.opts.Customers, f.opts.Key, f.opts.RefreshLife, raw}
+func (b *browser) carried(f *Storefront, raw []byte) carried {
+	h := carried{f.opts.Customers, f.opts.Key, f.opts.RefreshLife, raw, nil}
+	if b.plain {
+		h.strangers = f.strangers
+	}
+	return h
 }
 
 // maxSuccessors bounds what load follows. It makes a long way short, so that this
@@ -98,7 +103,11 @@ func (h carried) swapAt(ctx context.Context, secret string, old, next []byte) (b
 	if there := openWith(secret, sealed); there != nil && !bytes.Equal(there, old) {
 		return false, nil
 	}
-	return at.swap(ctx, sealed, sealWith(secret, next), h.life)
+	ok, err := at.swap(ctx, sealed, sealWith(secret, next), h.strangers.life(old, next, h.life))
+	if ok {
+		h.strangers.meet(next)
+	}
+	return ok, err
 }
 
 func (h carried) restore(ctx context.Context, next []byte, _ time.Duration) (bool, error) {

@@ -32,6 +32,17 @@ type Carrier interface {
 	Save(w http.ResponseWriter, key string, record []byte, maxAge time.Duration) error
 }
 
+// PlainCarrier is a [Carrier] whose records anybody can make up, since Load checks
+// nothing. Their customers' refresh tokens are spent as long as few of them are refused:
+// a stranger with many records must not use up what the token endpoint allows all
+// visitors together. If more than ten a minute are refused, customers whom this
+// process has not signed in or refreshed itself have to wait for a minute, and their
+// calls fail until then.
+type PlainCarrier interface {
+	Carrier
+	Plain() bool // false is as if there were no such method
+}
+
 // maxCookies is how long a sign-in may make the browser's cookies, in bytes. Servers
 // and proxies refuse a header that is much longer, and whoever has got such cookies
 // once does not get rid of them. A Carrier that limits what it reads must take more,

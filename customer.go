@@ -63,6 +63,12 @@ func (c *customer) observe(ctx context.Context, e Event) {
 		if failed.Err == ErrCustomerExpired {
 			return // which has an event of its own
 		}
+		if failed.Err == errStrangers {
+			if c.front.strangers.complaint.due() {
+				c.front.opts.Observer(ctx, e)
+			}
+			return
+		}
 		until := failed.NextTry.Add(permanentPause.max)
 		if rec, _, _ := c.latest(); spent(failed.Err) && until.Before(rec.token.Expiry) {
 			until = rec.token.Expiry // and is not to be spent again while that serves

@@ -162,7 +162,8 @@ func (s *Session) moveIn(ctx context.Context, r record, now time.Time) (h home, 
 		if err := b.fits(f, r); err != nil {
 			return nil, "", "", err
 		}
-		record := f.carried(r.raw)
+		record := b.carried(f, r.raw)
+		record.strangers.meet(r.raw)
 		if err := record.revive(ctx); err != nil {
 			f.down(ctx, err)
 		}

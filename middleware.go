@@ -66,6 +66,7 @@ type shop struct {
 	opts   MiddlewareOptions
 	fronts []*Storefront // the first is the default
 	cookie idCookie
+	plain  bool // the Carrier's records may be made up
 }
 
 // Middleware gives each request a [Session] with f, or with the one that Pick
@@ -95,6 +96,9 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	o := &sh.opts
 	sh.fronts = append([]*Storefront{f}, o.Storefronts...)
 	sh.cookie = newIDCookie(o.Cookie, o.InsecureCookie)
+	if c, ok := o.Carrier.(PlainCarrier); ok {
+		sh.plain = c.Plain()
+	}
 	keys, guests := map[string]bool{}, map[string]bool{}
 	for _, f := range sh.fronts {
 		switch {

@@ -311,7 +311,7 @@ func (s *Session) home() (home, string) {
 		if raw == nil {
 			return nil, ""
 		}
-		return f.carried(raw), ""
+		return b.carried(f, raw), ""
 	}
 	id := b.currentID()
 	if len(id) < minSessionID {

@@ -67,8 +67,15 @@ func (c *customer) spendContained(ctx context.Context, seen record) (s spending,
 }
 
 // spend refreshes the record, unless another writer has replaced it since seen.
-func (c *customer) spend(ctx context.Context, seen record) (spending, error) {
+func (c *customer) spend(ctx context.Context, seen record) (s spending, err error) {
 	f := c.front
+	if h, ok := c.home.(carried); ok && seen.token.RefreshToken != "" && f.opts.Refresh != nil {
+		leave, late := h.strangers.enter(ctx, seen.raw)
+		if late != nil {
+			return spending{}, late
+		}
+		defer func() { leave(s.state == StateExpired || classify(err, time.Now()).permanent) }()
+	}
 	var rec record
 	turn := &claim{storage: f.opts.Customers, key: c.home.lock(seen), owner: f.owner}
 	turn.look = func(ctx context.Context) (bool, error) {

@@ -104,6 +104,7 @@ type Storefront struct {
 	spends singleflight.Group // one refresh per customer, also if two hold its record
 
 	complaint complaint // about Customers
+	strangers *strangers
 
 	mu      sync.Mutex              // guards what follows
 	pinned  map[*customer]time.Time // those that must be remembered until then, used or not
@@ -131,7 +132,7 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 	if opts != nil && opts.Guests != nil && opts.GuestKey == "" {
 		panic("bearer: StorefrontOptions.Guests needs a GuestKey, one that names the client and the scope of the guests' token")
 	}
-	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), pinned: map[*customer]time.Time{}}
+	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), strangers: newStrangers(), pinned: map[*customer]time.Time{}}
 	f.guest = NewSource(guest, &SourceOptions{
 		Name:         f.opts.Name + " guest",
 		RefreshAhead: f.opts.RefreshAhead,

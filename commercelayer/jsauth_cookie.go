@@ -25,10 +25,19 @@ import (
 // elsewhere; visitors, and other sites below the same domain, can put there what
 // they like, also a token that says to be somebody else's. Trust the API, which
 // checks tokens, with whom a visitor is: never the Owner of an
-// [bearer.Authorization] that comes from this cookie, nor a State. It has no
-// SameSite either: protect forms with http.CrossOriginProtection. Unless a
+// [bearer.Authorization] that comes from this cookie, nor a State, nor that
+// bearer.RequireCustomer has let somebody through: a made-up JWT that says not to have
+// expired is enough for that. It has no SameSite either: protect forms with http.CrossOriginProtection. Unless a
 // browser has to have the tokens, take package
 // [github.com/bearerkit/bearer/sealed] or a storage.
+//
+// A made-up record with a refresh token makes a token request, of which the service
+// allows 30 a minute for all visitors together. So after ten that were refused within
+// a minute no more are tried for customers whom this process has neither signed in nor
+// refreshed, those of js-auth among them: their calls fail for the rest of the minute.
+// See [bearer.PlainCarrier]. A logout of a made-up record asks the service to revoke
+// its tokens, and leaves a note in the storage for an hour: limit how often one
+// address may call the page that signs out, as you limit sign-ins.
 //
 // A record that is kept for as long as the browser runs makes the cookie that
 // js-auth would make. For one that is to last longer, Max-Age is added, which
@@ -39,7 +48,7 @@ type JSAuthCookie struct {
 	insecure bool
 }
 
-var _ bearer.Carrier = (*JSAuthCookie)(nil)
+var _ bearer.PlainCarrier = (*JSAuthCookie)(nil)
 
 // JSAuthCookieOptions are those of [NewJSAuthCookie]. The zero value is for https,
 // and for http://localhost.
@@ -50,7 +59,8 @@ type JSAuthCookieOptions struct {
 	Insecure bool
 }
 
-// NewJSAuthCookie returns the carrier. A nil opts is the zero one.
+// NewJSAuthCookie returns the carrier. A nil opts is the zero one. What is in such a
+// cookie is anybody's word: see [JSAuthCookie] for what follows from that.
 func NewJSAuthCookie(opts *JSAuthCookieOptions) *JSAuthCookie {
 	return &JSAuthCookie{insecure: opts != nil && opts.Insecure}
 }
@@ -70,6 +80,9 @@ type cookieError struct{ text string }
 
 func (e *cookieError) Error() string        { return "commercelayer: " + e.text }
 func (e *cookieError) LogValue() slog.Value { return slog.StringValue(e.text) }
+
+// Plain implements [bearer.PlainCarrier]: anybody can make up such a cookie.
+func (c *JSAuthCookie) Plain() bool { return true }
 
 // Load implements [bearer.Carrier]. It returns a JSON object of at most 8 KiB, of
 // which nothing else is known. As for js-auth's server side, an empty cookie, one
