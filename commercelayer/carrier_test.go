@@ -3,6 +3,7 @@ package commercelayer_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/url"
 	"testing"
@@ -90,6 +91,37 @@ func TestShopSharesJSAuthsCustomer(t *testing.T) {
 		ada := shop.shopper()
 		ada.header.Set("Cookie", url.PathEscape("cl_customer-"+commercelayertest.SalesChannelID+"-"+commercelayertest.MarketScope)+"="+asBrowser(string(record)))
 		ada.is(t, c, commercelayertest.CustomerID, bearer.StateCustomer)
+	})
+}
+
+// Cookies that strangers make up cost few token requests: what is no customer's token
+// none, and what says to be one no more than are refused.
+func TestShopBoundsMadeUpCookies(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, nil)
+		c := newSalesChannel(t, optionsFor(s))
+		shop := open(t, c.Middleware(&bearer.MiddlewareOptions{Carrier: commercelayer.NewJSAuthCookie(nil)}))
+		name := url.PathEscape("cl_customer-" + commercelayertest.SalesChannelID + "-" + commercelayertest.MarketScope)
+		for _, tt := range []struct {
+			token string
+			most  int
+		}{
+			{"made-up", 0},
+			{rawJWT(`{"exp":1}`), 0},
+			{rawJWT(`{"exp":1,"owner":{"type":"User","id":"x"}}`), 0},
+			{rawJWT(`{"exp":1,"owner":{"type":"Customer","id":"x"},"application":{"kind":"sales_channel"}}`), 15},
+		} {
+			before := s.Counts().RefreshToken
+			for i := range 50 {
+				stranger := shop.shopper()
+				stranger.header.Set("Cookie", name+"="+asBrowser(fmt.Sprintf(`{"accessToken":"%s","refreshToken":"r%d"}`, tt.token, i)))
+				stranger.do(t, func(context.Context) {})
+			}
+			got := s.Counts().RefreshToken - before
+			if got > tt.most || tt.most > 0 && got == 0 {
+				t.Errorf("50 cookies with the token %s made %d requests, want at most %d", tt.token, got, tt.most)
+			}
+		}
 	})
 }
 
