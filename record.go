@@ -203,7 +203,7 @@ func (f *Storefront) life(r record, now time.Time) time.Duration {
 func (f *Storefront) read(ctx context.Context, raw []byte) record {
 	r, err := f.readRecord(raw)
 	if err != nil {
-		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: &safeError{"a customer's record cannot be read, and counts as none: " + describe(err), err}})
+		f.refuse(ctx, &safeError{"a customer's record cannot be read, and counts as none: " + describe(err), err})
 	}
 	return r
 }

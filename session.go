@@ -361,7 +361,7 @@ func (s *Session) load() []byte {
 	s.loaded, s.carries, s.carried = true, raw != nil || err != nil, raw
 	s.mu.Unlock()
 	if err != nil && first {
-		s.front.opts.Observer(r.Context(), SessionRefused{Storefront: s.front.opts.Name, Err: err})
+		s.front.refuse(r.Context(), err)
 	}
 	return raw
 }

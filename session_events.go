@@ -60,7 +60,7 @@ func (e CustomerExpired) LogValue() slog.Value {
 
 // SessionRefused is an [Event]: what a browser or the storage holds as a
 // customer's record is not one, or not that customer's, and the visitor is a
-// guest.
+// guest. What visitors can bring about is told at most every ten seconds.
 type SessionRefused struct {
 	Storefront string
 	Err        error `json:"-"` // LogValue describes it

@@ -104,6 +104,7 @@ type Storefront struct {
 	spends singleflight.Group // one refresh per customer, also if two hold its record
 
 	complaint complaint // about Customers
+	refusals  complaint // of what visitors have brought
 	strangers *strangers
 
 	mu      sync.Mutex              // guards what follows
@@ -322,6 +323,14 @@ func (f *Storefront) takeBack(ctx context.Context, tokens ...*Token) {
 func (f *Storefront) down(ctx context.Context, err error) {
 	if f.complaint.due() {
 		f.opts.Observer(ctx, StorageFailed{Name: f.opts.Name, Err: err})
+	}
+}
+
+// refuse tells that what is said to be a customer's record is none. Strangers can send
+// any number of such.
+func (f *Storefront) refuse(ctx context.Context, err error) {
+	if f.refusals.due() {
+		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: err})
 	}
 }
 

@@ -181,3 +181,29 @@ func TestStrangersLogout(t *testing.T) {
 		})
 	}
 }
+
+// Strangers do not fill the log.
+func TestStrangersAreToldOfOnceInAWhile(t *testing.T) {
+	for name, cookie := range map[string]func(*mass) *visitor{
+		"no record": func(m *mass) *visitor { return m.bringing("[]") },
+		"forged": func(m *mass) *visitor {
+			m.carrier.Cookie = sealed.NewCookie(strangersKeys, nil)
+			return m.bringing("{}")
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				m := newMass(t, newProvider(), true)
+				for range 100 {
+					cookie(m).wantWho("guest")
+				}
+				wantEvents[bearer.SessionRefused](t, m.events, 1)
+				pass(10 * time.Second)
+				cookie(m).wantWho("guest")
+				wantEvents[bearer.SessionRefused](t, m.events, 2)
+			})
+		})
+	}
+}
+
+var strangersKeys, _ = sealed.NewKeys(sealed.GenerateKey())
