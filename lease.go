@@ -201,10 +201,7 @@ func (l *lease) holds(ctx context.Context) bool {
 	left := leaseTime - time.Since(l.renewed)
 	lost := l.lost
 	l.mu.Unlock()
-	if lost || left <= 0 {
-		return false
-	}
-	return left >= leaseTime/2 || l.renew(ctx)
+	return !lost && (left >= leaseTime/2 || l.renew(ctx))
 }
 
 // prepare looks again, now that the turn has come, and notes the refresh token that

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -103,6 +102,33 @@ func TestHolderStopsBeforeItSends(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Nor does one that has renewed its lease before.
+func TestHolderStopsAfterARenewal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 3)
+		over := make(chan struct{})
+		f.taps[2].on("after", "swap", "-spending", func(context.Context) error {
+			f.taps[2].on("before", "", "", func(context.Context) error { <-over; return errDown })
+			return nil
+		})
+		f.spends[2] = func(context.Context, *bearer.Token) (*bearer.Token, error) { <-over; return nil, errDown }
+		go f.sources[2].TokenContext(t.Context())
+		synctest.Wait()
+		f.taps[0].on("after", "swap", "-spending", func(context.Context) error { // after the wait for what the dead one may have got
+			f.stop(0, 12*time.Second)
+			return nil
+		})
+		go f.sources[0].TokenContext(t.Context())
+		pass(4 * time.Second)
+		wantAccess(t, f.sources[1], "s3cr3t-access-2")
+		pass(20 * time.Second)
+		wantAccess(t, f.sources[0], "s3cr3t-access-2")
+		f.wantRefreshes(t, 1)
+		close(over)
+		pass(time.Minute)
+	})
 }
 
 // What a holder has got that was stopped past its lease is waited for.
@@ -324,135 +350,76 @@ func TestHolderHangs(t *testing.T) {
 	})
 }
 
-// A result that could not be written keeps the turn, and is written as soon as that
-// is possible.
-func TestResultCannotBeWritten(t *testing.T) {
-	for _, when := range []string{"before", "after"} {
-		for _, d := range []time.Duration{10 * time.Millisecond, time.Second, 5 * time.Second} {
-			t.Run(fmt.Sprint(when, ", for ", d), func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) {
-					f := newSpenders(t, 3)
-					var down time.Time
-					f.taps[0].on(when, "swap", "token", func(context.Context) error {
-						if down.IsZero() {
-							down = time.Now().Add(d)
-						}
-						if time.Now().Before(down) {
-							return errDown
-						}
-						return nil
-					})
-					wantAccess(t, f.sources[0], "s3cr3t-access-2")
-					took := wantAll(t, f.sources, "s3cr3t-access-2")
-					if most := d + 1200*time.Millisecond; took > most {
-						t.Errorf("the others waited %v, want at most %v", took, most)
-					}
-					f.wantRefreshes(t, 1)
-					for n := range 3 {
-						pass(2 * time.Hour)
-						wantAll(t, f.sources, fmt.Sprint("s3cr3t-access-", n+3))
-					}
-					f.wantRefreshes(t, 4)
-				})
-			})
-		}
+// die has process i die after it has noted what it is going to spend.
+func (f *spenders) die(i int) (over func()) {
+	end := make(chan struct{})
+	dead := func(context.Context) error { <-end; return errDown }
+	f.taps[i].on("after", "swap", "-spending", func(ctx context.Context) error {
+		f.taps[i].on("before", "", "", dead)
+		return dead(ctx)
+	})
+	go f.sources[i].TokenContext(context.Background())
+	synctest.Wait()
+	return func() {
+		close(end)
+		pass(time.Minute)
 	}
 }
 
-// Who has no refresh token to lose does not wait for one who cannot write.
-func TestTokenCannotBeWritten(t *testing.T) {
+// spendable puts a record into the storage whose access token has expired, and returns
+// its refresh token.
+func (f *spenders) spendable(ctx context.Context) string {
+	other := f.p.signIn("ada")
+	f.store.Set(ctx, "token", fmt.Appendf(nil, `{"accessToken":%q,"refreshToken":%q,"expiry":"2000-01-01T01:00:00Z"}`, "over", other.RefreshToken), 0)
+	return other.RefreshToken
+}
+
+// What is noted is what will be spent, though it has changed since the turn was asked
+// for.
+func TestNoteOfWhatHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &endpoint{life: time.Hour}
-		ways := taps(2, memstore.New(nil))
-		ways[0].on("before", "swap", "token", failWith(errDown))
-		sources := []*bearer.Source{fleet(1, e.fetch, ways[0], nil)[0], fleet(1, e.fetch, ways[1], nil)[0]}
-		wantAccess(t, sources[0], "token-1")
-		if took := wantAll(t, sources[1:], "token-2"); took > time.Second {
-			t.Errorf("the other process waited %v, want no time", took)
+		f := newSpenders(t, 2)
+		f.taps[0].on("before", "lock", "", func(ctx context.Context) error { f.spendable(ctx); return nil })
+		over := f.die(0)
+		if took := wantAll(t, f.sources[1:], "s3cr3t-access-3"); took < 4*time.Second {
+			t.Errorf("the other process waited %v, want a lease and the time for a result", took)
 		}
+		over()
 	})
 }
 
-// A refresh token is refused while the storage does not tell whether another process
-// was quicker: nobody is to sign in again for that.
-func TestRefusedWhileTheStorageIsDown(t *testing.T) {
+// Nobody waits for the result of a token that is not to be spent any more.
+func TestOtherTokenWhileWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newSpenders(t, 2)
-		f.spends[0] = func(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
-			wantAccess(t, f.sources[1], "s3cr3t-access-2")
-			return nil, answered(400, "invalid_grant") // but its successors live
+		over := f.die(0)
+		go func() {
+			pass(3500 * time.Millisecond)
+			f.spendable(t.Context())
+		}()
+		if took := wantAll(t, f.sources[1:], "s3cr3t-access-3"); took < 3*time.Second || took > 4*time.Second {
+			t.Errorf("the other process waited %v, want 3.5s and a bit", took)
 		}
-		f.taps[0].on("before", "get", "", failWith(errDown))
-		_, err := access(t, f.sources[0])
-		if err == nil || errors.Is(err, errSignIn) || !errors.Is(err, errDown) {
-			t.Errorf("got %v, want an error that passes", err)
-		}
-		f.taps[0].clear()
-		f.spends[0] = nil
-		pass(6 * time.Second)
-		wantAll(t, f.sources, "s3cr3t-access-2")
-		f.wantRefreshes(t, 1)
+		over()
 	})
 }
 
-// The refresh token of a result that could not be written is refused: what the
-// storage holds instead is no other process's.
-func TestUnwrittenTokenIsRefused(t *testing.T) {
-	for _, when := range []string{"before", "after"} {
-		t.Run(when, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				f := newSpenders(t, 2)
-				f.taps[0].on(when, "swap", "token", failWith(errDown))
-				for n := range 3 {
-					wantAccess(t, f.sources[0], fmt.Sprint("s3cr3t-access-", n+2))
-					pass(2 * time.Hour)
-				}
-				f.taps[0].on("before", "swap", "token", failWith(errDown))
-				f.p.endFamilyOf(&bearer.Token{RefreshToken: f.p.last("ada")})
-				if _, err := access(t, f.sources[0]); !errors.Is(err, errSignIn) {
-					t.Errorf("got %v, want %v", err, errSignIn)
-				}
-				f.wantRefreshes(t, 4)
-			})
-		})
-	}
-}
-
-// One who learns that the lock is lost before it has sent begins anew.
-func TestLockIsLost(t *testing.T) {
+// Nobody waits for the result of a request of his own that has failed.
+func TestOwnNote(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := newSpenders(t, 2)
-		var lost atomic.Bool
-		f.taps[0].on("before", "renew", "", func(context.Context) error { lost.Store(true); return bearer.ErrLockLost })
-		f.taps[0].on("after", "swap", "-spending", func(context.Context) error {
-			if !lost.Load() {
-				pass(1400 * time.Millisecond) // in which it is told, with half the lease left
+		f := newSpenders(t, 1)
+		f.taps[0].on("before", "swap", "-spending", func(context.Context) error {
+			if f.taps[0].count("swap") == 2 {
+				return errDown // it is not deleted
 			}
 			return nil
 		})
-		wantAccess(t, f.sources[0], "s3cr3t-access-2")
-		if got := f.taps[0].count("lock"); got != 2 {
-			t.Errorf("the lock was taken %d times, want twice", got)
-		}
-		f.wantRefreshes(t, 1)
-	})
-}
-
-// A storage whose locks fail is one without locks.
-func TestLocksFail(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newSpenders(t, 1)
-		f.taps[0].on("before", "lock", "", func(context.Context) error { return errDown })
-		if took := wantAll(t, f.sources, "s3cr3t-access-2"); took < time.Second || took > 1500*time.Millisecond {
-			t.Errorf("it waited %v, want a second for the storage to come back", took)
-		}
-		f.wantRefreshes(t, 1)
-		if raw, _ := f.store.Get(t.Context(), "token"); !strings.Contains(string(raw), "s3cr3t-access-2") {
-			t.Errorf("the storage has %s, want the new token", raw)
-		}
-		e := &endpoint{life: time.Hour}
-		if took := wantAll(t, fleet(1, e.fetch, f.taps[0], func(o *bearer.SourceOptions) { o.Key = "other" }), "token-1"); took != 0 {
-			t.Errorf("a token that is no refresh token's took %v, want no wait", took)
+		f.spends[0] = func(context.Context, *bearer.Token) (*bearer.Token, error) { return nil, errDown }
+		access(t, f.sources[0])
+		f.spends[0] = nil
+		pass(10 * time.Second)
+		if took := wantAll(t, f.sources, "s3cr3t-access-2"); took != 0 {
+			t.Errorf("it waited %v, want no time", took)
 		}
 	})
 }

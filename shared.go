@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
-	"slices"
 	"sync"
 	"time"
 )
@@ -23,13 +22,6 @@ type shared struct {
 	pending *pending   // what it has failed to take; nil if nothing
 	tried   [][]byte   // what it may hold though it seemed to fail
 	met     bool       // it has held something
-}
-
-// pending is a record that is to be written.
-type pending struct {
-	record
-	end       time.Time // of its use
-	refreshed bool      // it is the result of a refresh, and no new beginning
 }
 
 // refreshLife is how long a storage keeps a token whose refresh token's life
@@ -129,7 +121,7 @@ func (s *Source) turn(ctx context.Context, r round) (round, func(error), error) 
 		if err != nil && err != errDetached && failed == nil && asked {
 			c.pause(ctx, err)
 		}
-		sh.end(ctx, l, r.old)
+		sh.end(ctx, l)
 	}, nil
 }
 
@@ -143,20 +135,18 @@ func (r record) serves(old *Token) bool {
 	if r.state != StateCustomer || old != nil && r.token.AccessToken == old.AccessToken {
 		return false
 	}
-	now := time.Now()
-	h := newHeld(r.token, now, -1)
-	return h != nil && !h.expired(now)
+	return newHeld(r.token, time.Now(), -1) != nil
 }
 
-// end ends the turn, in which old was spent, if it was good for that.
-func (sh *shared) end(ctx context.Context, l *lease, old *Token) {
+// end ends the turn.
+func (sh *shared) end(ctx context.Context, l *lease) {
 	sh.mu.Lock()
 	pending, over := sh.pending != nil, bytes.Equal(sh.kept, expired.raw)
 	sh.mu.Unlock()
 	switch {
 	case pending:
 		l.linger(ctx, sh.catchUp)
-	case over && old != nil:
+	case over:
 		l.release(ctx) // the note tells what was refused
 	default:
 		l.finish(ctx)
@@ -193,118 +183,6 @@ func (sh *shared) remove(ctx context.Context, r record) {
 	if storage, ok := sh.storage.(CompareAndSwapper); ok { // else it will be overwritten
 		stored{storage, sh.key}.swap(ctx, r.raw, nil, 0)
 	}
-}
-
-// write puts a token into the storage: one that a refresh has brought, or a new one.
-func (sh *shared) write(ctx context.Context, t *Token, refreshed bool, now time.Time) error {
-	life := refreshLife
-	switch {
-	case t.RefreshToken != "":
-	case t.Expiry.IsZero():
-		return nil // nobody could tell whether it is still good
-	default:
-		life = max(t.Expiry.Sub(now), time.Second)
-	}
-	r, err := encodeRecord(new(*t), "", now)
-	if err != nil {
-		return err
-	}
-	sh.mu.Lock()
-	sh.pending = &pending{r, now.Add(life), refreshed}
-	sh.mu.Unlock()
-	return sh.catchUp(ctx)
-}
-
-// catchUp writes what is to be written, if anything is. It does not replace what
-// another process has written meanwhile: that is the later.
-func (sh *shared) catchUp(ctx context.Context) error {
-	sh.mu.Lock()
-	p, old := sh.pending, sh.kept
-	if p != nil {
-		sh.tried = alsoTried(sh.tried, p.raw)
-	}
-	sh.mu.Unlock()
-	if p == nil {
-		return nil
-	}
-	life := time.Until(p.end)
-	if life <= 0 {
-		sh.settle(p, old)
-		return nil
-	}
-	storage, ok := sh.storage.(CompareAndSwapper)
-	if !ok {
-		err := set(ctx, sh.storage, sh.key, p.raw, life)
-		if err == nil {
-			sh.settle(p, p.raw)
-		}
-		return err
-	}
-	home := stored{storage, sh.key}
-	for range 4 {
-		ok, err := home.swap(ctx, old, p.raw, life)
-		if err != nil {
-			return err
-		}
-		if ok {
-			sh.settle(p, p.raw)
-			return nil
-		}
-		if old, err = home.load(Uncached(ctx)); err != nil {
-			return err
-		}
-		yields, err := sh.yields(ctx, old, p)
-		if err != nil {
-			return err
-		}
-		if !yields {
-			sh.settle(p, old)
-			return nil
-		}
-	}
-	return errTooLate
-}
-
-// settle notes that p need not be written any more, and what the storage holds.
-func (sh *shared) settle(p *pending, holds []byte) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	if sh.pending == p {
-		sh.pending, sh.tried, sh.kept, sh.met = nil, nil, holds, true
-	}
-}
-
-// drop gives up what is to be written, and returns what the storage may hold that was
-// this source's.
-func (sh *shared) drop() (own [][]byte) {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	own = append(sh.tried, sh.kept)
-	sh.pending, sh.tried = nil, nil
-	return own
-}
-
-// yields reports whether what the storage holds makes way for p.
-func (sh *shared) yields(ctx context.Context, raw []byte, p *pending) (bool, error) {
-	r := sh.decode(raw)
-	switch {
-	case !p.refreshed:
-		return p.token.RefreshToken != "" || !r.serves(nil), nil
-	case sh.knows(raw, p):
-		return true, nil
-	case r.state == StateExpired: // since what p was got with was refused, or p itself
-		itself, err := refused(ctx, sh.storage, sh.key, p.token.RefreshToken)
-		return !itself, err
-	}
-	return r.state != StateCustomer && !isTombstone(raw), nil
-}
-
-// knows reports whether raw is what the storage has held before, or no later than
-// p, which it has failed to take.
-func (sh *shared) knows(raw []byte, p *pending) bool {
-	sh.mu.Lock()
-	defer sh.mu.Unlock()
-	return sh.pending == p && (bytes.Equal(raw, sh.kept) || contains(sh.tried, raw))
 }
 
 // overtaken reports whether the storage holds another refresh token than the one
@@ -402,19 +280,4 @@ func (sh *shared) replace(ctx context.Context, old, next []byte, life time.Durat
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	return true, sh.storage.Delete(ctx, sh.key)
-}
-
-// maxTried bounds how many records in a row are remembered that could not be written.
-const maxTried = 64
-
-// alsoTried adds a record to those that were tried to be written.
-func alsoTried(tried [][]byte, raw []byte) [][]byte {
-	if contains(tried, raw) {
-		return tried
-	}
-	return append(tried[max(0, len(tried)+1-maxTried):], raw)
-}
-
-func contains(all [][]byte, one []byte) bool {
-	return slices.ContainsFunc(all, func(b []byte) bool { return bytes.Equal(b, one) })
 }

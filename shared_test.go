@@ -90,6 +90,31 @@ func TestFleetRollover(t *testing.T) {
 	})
 }
 
+// A copy in a process's memory does not keep a rejected token alive.
+func TestFleetEvictionWithCopies(t *testing.T) {
+	for _, stack := range stacks {
+		t.Run(stack.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				e, store := &endpoint{life: time.Hour, took: 200 * time.Millisecond}, memstore.New(nil)
+				var sources []*bearer.Source
+				for range 5 {
+					sources = append(sources, fleet(1, e.fetch, stack.make(store), nil)...)
+				}
+				for round := range 4 {
+					want := fmt.Sprint("token-", round+1)
+					for _, src := range sources {
+						src.Evict(t.Context(), &bearer.Token{AccessToken: fmt.Sprint("token-", round)})
+					}
+					wantAll(t, sources, want)
+					e.wantCount(t, round+1)
+					pass(20 * time.Minute)
+				}
+				pass(3 * time.Minute)
+			})
+		})
+	}
+}
+
 func TestFleetEviction(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &endpoint{life: time.Hour, took: 200 * time.Millisecond}
@@ -299,6 +324,83 @@ func TestSharedGarbage(t *testing.T) {
 	}
 }
 
+// Another writer, who took no lock, has come first: what serves as well stays.
+func TestSharedMeetsAnother(t *testing.T) {
+	const serves = `{"accessToken":"other","expiry":"2000-01-01T02:00:00Z"}`
+	tests := []struct {
+		name, there string
+		refresh     string // our token's refresh token
+		want        string
+	}{
+		{"one that serves", serves, "", "other"},
+		{"one that serves, but cannot be refreshed", serves, "refresh", "ours"},
+		{"one that has expired", `{"accessToken":"other","expiry":"2000-01-01T00:00:00Z"}`, "", "ours"},
+		{"garbage", "{", "", "ours"},
+		{"a tombstone", "null", "", "ours"},
+		{"one that was refused", "undefined", "refresh", "ours"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				way := taps(1, memstore.New(nil))[0]
+				way.on("before", "swap", "token", func(ctx context.Context) error {
+					if way.count("swap") > 1 {
+						return nil
+					}
+					return way.store.Set(ctx, "token", []byte(tt.there), 0)
+				})
+				src := fleet(1, func(context.Context) (*bearer.Token, error) {
+					return &bearer.Token{AccessToken: "ours", RefreshToken: tt.refresh, Expiry: time.Now().Add(time.Hour)}, nil
+				}, way, nil)
+				wantAll(t, src, "ours")
+				if raw, err := way.store.Get(t.Context(), "token"); !strings.HasPrefix(string(raw), `{"accessToken":"`+tt.want) {
+					t.Errorf("the storage has %s, %v, want the token %s", raw, err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A token that could not be written in its time need not be any more.
+func TestSharedTooLateToWrite(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour, took: 200 * time.Millisecond}
+		ways := taps(2, memstore.New(nil))
+		ways[0].on("before", "swap", "token", failWith(errDown))
+		sources := []*bearer.Source{fleet(1, e.fetch, ways[0], nil)[0], fleet(1, e.fetch, ways[1], nil)[0]}
+		wantAccess(t, sources[0], "token-1")
+		ways[0].clear()
+		pass(2 * time.Hour)
+		wantAll(t, sources, "token-2")
+		e.wantCount(t, 2)
+	})
+}
+
+// What the storage has for somebody else is no token, and is overwritten.
+func TestSharedAccept(t *testing.T) {
+	e := &endpoint{life: time.Hour}
+	storage := memstore.New(nil)
+	seed := fleet(1, func(context.Context) (*bearer.Token, error) {
+		return &bearer.Token{AccessToken: "another's", Expiry: time.Now().Add(time.Hour)}, nil
+	}, storage, nil)
+	wantAll(t, seed, "another's")
+	picky := func(o *bearer.SourceOptions) {
+		o.Accept = func(t *bearer.Token) bool { return t.AccessToken != "another's" }
+	}
+	wantAll(t, fleet(3, e.fetch, storage, picky), "token-1")
+	wantAll(t, fleet(3, e.fetch, storage, nil), "token-1")
+}
+
+// Nobody could tell whether it is still good.
+func TestSharedTokenWithoutExpiry(t *testing.T) {
+	storage := memstore.New(nil)
+	src := fleet(1, func(context.Context) (*bearer.Token, error) { return &bearer.Token{AccessToken: "for ever"}, nil }, storage, nil)
+	wantAll(t, src, "for ever")
+	if raw, err := storage.Get(t.Context(), "token"); !errors.Is(err, bearer.ErrNotFound) {
+		t.Errorf("the storage has %s, %v, want nothing", raw, err)
+	}
+}
+
 // rotating is a fleet that lives by one refresh token.
 func rotating(p *provider, n int, storage bearer.Storage, first *bearer.Token) []*bearer.Source {
 	return fleet(n, func(context.Context) (*bearer.Token, error) { return nil, errSignIn }, storage, func(o *bearer.SourceOptions) {
@@ -309,22 +411,25 @@ func rotating(p *provider, n int, storage bearer.Storage, first *bearer.Token) [
 var errSignIn = errors.New("sign in again")
 
 func TestFleetRotation(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := newProvider()
-		p.took = 200 * time.Millisecond
-		storage := memstore.New(nil)
-		sources := rotating(p, 20, storage, p.signIn("ada"))
-		for hour := range 10 {
-			pass(2 * time.Hour)
-			tokens, failed, _ := askAll(t.Context(), sources)
-			if failed != 0 || len(tokens) != 1 {
-				t.Fatalf("at %d the fleet got %v, %d failed; want one token for all", hour, tokens, failed)
-			}
-			if _, n, _ := p.counts(); n != hour+1 {
-				t.Fatalf("%d refreshes, want %d", n, hour+1)
-			}
-		}
-	})
+	for _, stack := range stacks {
+		t.Run(stack.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, store := newProvider(), memstore.New(nil)
+				p.took = 200 * time.Millisecond
+				first := p.signIn("ada")
+				var sources []*bearer.Source
+				for range 20 {
+					sources = append(sources, rotating(p, 1, stack.make(store), first)...)
+				}
+				for hour := range 10 {
+					pass(2 * time.Hour)
+					wantAll(t, sources, fmt.Sprint("s3cr3t-access-", hour+2))
+					p.wantRefreshes(t, hour+1)
+				}
+				pass(3 * time.Minute)
+			})
+		})
+	}
 }
 
 // The storage fails to take a rotated token: the memory goes on with it, and the
