@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -99,24 +100,30 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	if c, ok := o.Carrier.(PlainCarrier); ok {
 		sh.plain = c.Plain()
 	}
-	keys, guests := map[string]bool{}, map[string]bool{}
+	keys, guests := map[place]bool{}, map[place]bool{}
 	for _, f := range sh.fronts {
-		switch {
-		case f == nil:
+		if f == nil {
 			panic("bearer: Middleware needs a Storefront: make one with NewStorefront")
+		}
+		customers := placeOf(f.opts.Customers, f.opts.Key)
+		if o.Carrier != nil {
+			customers.storage = nil // the key names the cookie
+		}
+		switch {
 		case f.opts.Customers == nil && (o.Carrier != nil || o.SessionID != nil || len(sh.fronts) > 1):
 			panic("bearer: Middleware with these options needs StorefrontOptions.Customers, such as memstore.New(nil)")
-		case keys[f.opts.Key]:
+		case keys[customers]:
 			panic(fmt.Sprintf("bearer: Middleware has two Storefronts whose StorefrontOptions.Key is %q: they would share customers", f.opts.Key))
 		}
-		keys[f.opts.Key] = true
+		keys[customers] = true
 		if f.opts.Guests == nil {
 			continue
 		}
-		if guests[f.opts.GuestKey] {
+		token := placeOf(f.opts.Guests, f.opts.GuestKey)
+		if guests[token] {
 			panic(fmt.Sprintf("bearer: Middleware has two Storefronts whose StorefrontOptions.GuestKey is %q: they would share a token of one scope", f.opts.GuestKey))
 		}
-		guests[f.opts.GuestKey] = true
+		guests[token] = true
 	}
 	if o.Carrier != nil && o.SessionID != nil {
 		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")
@@ -128,6 +135,19 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q has a prefix of its own: leave it out, __Host- is added", o.Cookie))
 	}
 	return sh
+}
+
+// place is where something is kept.
+type place struct {
+	storage any // nil if it cannot be told from others
+	key     string
+}
+
+func placeOf(storage any, key string) place {
+	if !reflect.ValueOf(storage).Comparable() {
+		storage = nil
+	}
+	return place{storage, key}
 }
 
 // visit is one request's context and response. Each request pays for it; the rest

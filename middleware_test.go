@@ -22,8 +22,12 @@ func TestMiddlewarePanicsAtConstruction(t *testing.T) {
 	customers := func(name string) *bearer.Storefront {
 		return bearer.NewStorefront(guestToken(name), &bearer.StorefrontOptions{Name: name, Customers: newShelf()})
 	}
-	shared := func(name string) *bearer.Storefront {
-		return bearer.NewStorefront(guestToken(name), &bearer.StorefrontOptions{Name: name, Customers: newShelf(), Guests: newShelf(), GuestKey: "guest-" + name})
+	shelf := newShelf()
+	in := func(name, key, guestKey string, storage bearer.CompareAndSwapper) *bearer.Storefront {
+		return bearer.NewStorefront(guestToken(name), &bearer.StorefrontOptions{Name: name, Customers: storage, Key: key, Guests: storage, GuestKey: guestKey})
+	}
+	and := func(other *bearer.Storefront) *bearer.MiddlewareOptions {
+		return &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{other}}
 	}
 	id := func(*http.Request) string { return "" }
 	tests := []struct {
@@ -40,11 +44,14 @@ func TestMiddlewarePanicsAtConstruction(t *testing.T) {
 		{"carrier without a storage", guests("a"), carrying(), "memstore.New(nil)"},
 		{"session id without a storage", guests("a"), &bearer.MiddlewareOptions{SessionID: id}, "memstore.New(nil)"},
 		{"market without a storage", customers("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{guests("b")}}, "memstore.New(nil)"},
-		{"the same key", customers("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{customers("a")}}, "StorefrontOptions.Key"},
-		{"two markets of guests", shared("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{shared("b")}}, ""},
-		{"the same guests", shared("a"), &bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{func() *bearer.Storefront {
-			return bearer.NewStorefront(guestToken("b"), &bearer.StorefrontOptions{Name: "b", Customers: newShelf(), Guests: newShelf(), GuestKey: "guest-a"})
-		}()}}, "StorefrontOptions.GuestKey"},
+		{"two markets in one storage", in("a", "a", "guest-a", shelf), and(in("b", "b", "guest-b", shelf)), ""},
+		{"the same key", in("a", "a", "guest-a", shelf), and(in("b", "a", "guest-b", shelf)), "StorefrontOptions.Key"},
+		{"the same key in another storage", in("a", "a", "guest-a", shelf), and(in("b", "a", "guest-b", newShelf())), ""},
+		{"the same key in one that cannot be compared", in("a", "a", "guest-a", incomparable{shelf, nil}), and(in("b", "a", "guest-b", incomparable{shelf, nil})), "StorefrontOptions.Key"},
+		{"the same key in the browser", in("a", "a", "guest-a", shelf), &bearer.MiddlewareOptions{Carrier: carrying().Carrier, Storefronts: []*bearer.Storefront{in("b", "a", "guest-b", newShelf())}}, "StorefrontOptions.Key"},
+		{"the same guests", in("a", "a", "guest-a", shelf), and(in("b", "b", "guest-a", shelf)), "StorefrontOptions.GuestKey"},
+		{"the same guests in another storage", in("a", "a", "guest-a", shelf), and(in("b", "b", "guest-a", newShelf())), ""},
+		{"the same storefront", in("a", "a", "guest-a", shelf), and(in("a", "a", "guest-a", shelf)), "StorefrontOptions.Key"},
 		{"carrier and session id", customers("a"), &bearer.MiddlewareOptions{Carrier: carrying().Carrier, SessionID: id}, "leave one of them out"},
 		{"cookie with a space", customers("a"), &bearer.MiddlewareOptions{Cookie: "my session"}, "letters"},
 		{"cookie with a prefix", customers("a"), &bearer.MiddlewareOptions{Cookie: "__Host-session"}, "leave it out"},
@@ -61,6 +68,12 @@ func TestMiddlewarePanicsAtConstruction(t *testing.T) {
 			bearer.Middleware(tt.front, tt.opts)
 		})
 	}
+}
+
+// incomparable is a storage that is no pointer.
+type incomparable struct {
+	*shelf
+	_ []int
 }
 
 // What a request does not need is not done.
