@@ -211,7 +211,7 @@ func (s *Session) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.turns++
-	if s.cust != nil {
+	if s.cust != nil || s.lost && s.state == StateGuest { // that may have learned it from the move
 		s.cust, s.state, s.known, s.lost = nil, StateGuest, false, true
 	}
 }
