@@ -11,7 +11,8 @@ import (
 // Verifier checks a bearer token that came with a request (RFC 6750 §2.1). It must
 // be safe for concurrent use. The error must not quote the token.
 type Verifier interface {
-	// Verify returns whom the token speaks for, or why it is not to be trusted.
+	// Verify returns whom the token speaks for, or why it is not to be trusted. It is
+	// not told for which Storefront: see MiddlewareOptions.Verifier.
 	Verify(ctx context.Context, token string) (*Authorization, error)
 }
 

@@ -48,7 +48,9 @@ type MiddlewareOptions struct {
 
 	// Verifier admits requests with a bearer token of their own, which then decides
 	// alone: no cookie is looked at. One that it refuses is answered with 401. If
-	// nil, an Authorization header is not looked at.
+	// nil, an Authorization header is not looked at. With several Storefronts the
+	// token goes out with the calls of each, whichever Pick or Session.For has chosen:
+	// admit only what is good for all of them.
 	Verifier Verifier
 
 	// Storefronts are the others that the same session serves, such as one for each
@@ -81,7 +83,13 @@ type shop struct {
 // private, no-store and Vary: Cookie; one that was made for a customer too, unless
 // the handler has set another Cache-Control. What a middleware further out has set
 // before is no handler's. With it go such fields as CDN-Cache-Control (RFC 9213) and
-// Surrogate-Control, which some caches obey in its place.
+// Surrogate-Control, which some caches obey in its place. A reverse proxy among the
+// handlers copies the Cache-Control of its upstream, which is the handler's word then.
+//
+// The request's header is passed on as it came. Take the Cookie out of what a reverse
+// proxy sends, in its Rewrite, unless the upstream may act as the visitor. A WebSocket
+// package that writes the answer to an upgrade itself, onto the connection that it has
+// hijacked, leaves out cookies that are due with it: sign in and out elsewhere.
 func Middleware(f *Storefront, opts *MiddlewareOptions) func(http.Handler) http.Handler {
 	sh := newShop(f, opts)
 	return func(next http.Handler) http.Handler {
