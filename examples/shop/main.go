@@ -64,6 +64,8 @@ func proxy(w http.ResponseWriter, r *http.Request, shop *commercelayer.SalesChan
 		return
 	}
 	defer resp.Body.Close()
+	w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
+	w.Header().Set("X-Content-Type-Options", "nosniff") // what shoppers have written is no page of the shop's
 	w.WriteHeader(resp.StatusCode)
 	io.Copy(w, resp.Body)
 }

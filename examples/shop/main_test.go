@@ -62,6 +62,10 @@ func TestShop(t *testing.T) {
 		if err != nil || resp.StatusCode != tt.status || !strings.Contains(string(body), tt.text) {
 			t.Errorf("%s %s: %s, %.200s; want %d with %q", tt.method, tt.path, resp.Status, body, tt.status, tt.text)
 		}
+		kind, sniff := resp.Header.Get("Content-Type"), resp.Header.Get("X-Content-Type-Options")
+		if tt.method == "GET" && tt.status == http.StatusOK && (kind != "application/vnd.api+json" || sniff != "nosniff") {
+			t.Errorf("%s %s: Content-Type %q, X-Content-Type-Options %q, want the API's and nosniff", tt.method, tt.path, kind, sniff)
+		}
 	}
 	if n := server.Counts().ClientCredentials; n != 1 {
 		t.Errorf("%d token requests for guests, want 1", n)
