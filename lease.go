@@ -135,7 +135,6 @@ type lease struct {
 	note []byte // what was written before the refresh token is spent; nil if nothing was
 
 	stop context.CancelFunc
-	done chan struct{}
 
 	mu      sync.Mutex // guards what follows
 	renewed time.Time
@@ -156,7 +155,7 @@ func (c *claim) try(ctx context.Context, locker Locker) (*lease, error) {
 	if end, ok := ctx.Deadline(); ok {
 		life = time.Until(end) + saveTimeout
 	}
-	l := &lease{claim: c, lock: lock, renewed: start, done: make(chan struct{})}
+	l := &lease{claim: c, lock: lock, renewed: start}
 	ctx, l.stop = context.WithTimeout(context.WithoutCancel(ctx), life)
 	go l.keep(ctx)
 	return l, nil
@@ -164,7 +163,6 @@ func (c *claim) try(ctx context.Context, locker Locker) (*lease, error) {
 
 // keep renews the lease until it ends.
 func (l *lease) keep(ctx context.Context) {
-	defer close(l.done)
 	tick := time.NewTicker(leaseRenew)
 	defer tick.Stop()
 	for {
@@ -315,7 +313,6 @@ func (l *lease) abandon() {
 		return
 	}
 	l.stop()
-	<-l.done
 }
 
 // linger keeps the turn while write, which has failed, is tried again: those who wait

@@ -38,6 +38,8 @@ func TestResultCannotBeWritten(t *testing.T) {
 						t.Errorf("the others waited %v, want at most %v", took, most)
 					}
 					f.wantRefreshes(t, 1)
+					pass(d + 2*time.Second)
+					f.wantFree(t)
 					for n := range 3 {
 						pass(2 * time.Hour)
 						wantAll(t, f.sources, fmt.Sprint("s3cr3t-access-", n+3))
@@ -240,5 +242,167 @@ func TestLocksFail(t *testing.T) {
 		if took := wantAll(t, fleet(1, e.fetch, f.taps[0], func(o *bearer.SourceOptions) { o.Key = "other" }), "token-1"); took != 0 {
 			t.Errorf("a token that is no refresh token's took %v, want no wait", took)
 		}
+	})
+}
+
+// wantFree checks that nobody has the turn, and gives it back.
+func (f *spenders) wantFree(t *testing.T) {
+	t.Helper()
+	l, err := f.store.TryLock(t.Context(), "token", time.Second)
+	if err != nil {
+		t.Errorf("the lock cannot be taken: %v", err)
+		return
+	}
+	l.Unlock(t.Context())
+}
+
+// A result that cannot be written at all keeps the turn for ten seconds and a lease,
+// and its note after that.
+func TestResultCanNeverBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 1)
+		f.taps[0].on("before", "swap", "token", failWith(errDown))
+		wantAccess(t, f.sources[0], "s3cr3t-access-2")
+		pass(10 * time.Second)
+		if _, err := f.store.TryLock(t.Context(), "token", time.Second); err != bearer.ErrLocked {
+			t.Errorf("after ten seconds: %v, want %v", err, bearer.ErrLocked)
+		}
+		pass(4 * time.Second)
+		f.wantFree(t)
+		if _, err := f.store.Get(t.Context(), "token-spending"); err != nil {
+			t.Errorf("the note: %v, want it to stay", err)
+		}
+	})
+}
+
+// A request whose time limit has passed gives its turn back all the same.
+func TestTimeLimitPasses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 2)
+		f.spends[0] = func(ctx context.Context, _ *bearer.Token) (*bearer.Token, error) { <-ctx.Done(); return nil, ctx.Err() }
+		access(t, f.sources[0])
+		pass(1100 * time.Millisecond) // the pause
+		if took := wantAll(t, f.sources[1:], "s3cr3t-access-2"); took != 0 {
+			t.Errorf("the other process waited %v, want no time", took)
+		}
+	})
+}
+
+// What was refused is not put in the place of "expired", though it could not be
+// written, as it seemed.
+func TestRefusedIsNotWritten(t *testing.T) {
+	for _, world := range worlds[:2] {
+		t.Run(world.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				w := world.make(t)
+				pass(2 * time.Hour)
+				w.taps[0].use(func(ctx context.Context, o op, do action) (any, error) {
+					v, err := do(ctx)
+					if o.kind == "swap" && !strings.HasSuffix(o.key, "-spending") {
+						return nil, errDown
+					}
+					return v, err
+				})
+				w.want(0, "first")
+				pass(20 * time.Second)
+				w.want(1, "it was written")
+				pass(2 * time.Hour)
+				w.p.endFamilyOf(&bearer.Token{RefreshToken: w.p.last("ada")})
+				if token, err := w.ask[1](); err == nil {
+					t.Errorf("got %s, want an error", token)
+				}
+				w.taps[0].clear()
+				for range 3 {
+					if token, err := w.ask[0](); err == nil {
+						t.Errorf("got %s, want an error", token)
+					}
+					pass(10 * time.Second)
+				}
+				w.p.wantRefreshes(t, 2)
+			})
+		})
+	}
+}
+
+// While the storage is gone a customer whose token serves is not refreshed, and one
+// whose token has expired is.
+func TestCustomerWithoutStorage(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldOfCustomers(t, nil)
+		w.taps[0].on("before", "", "", failWith(errDown))
+		for range 59 {
+			w.want(0, "in use")
+			pass(time.Minute)
+		}
+		w.p.wantRefreshes(t, 0)
+		pass(2 * time.Minute)
+		w.want(0, "expired")
+		w.p.wantRefreshes(t, 1)
+	})
+}
+
+// After the storage has lost all, a refusal says nothing about what others have.
+func TestRefusedAfterAFlush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 1)
+		f.store.Delete(t.Context(), "token")
+		f.p.endFamilyOf(&bearer.Token{RefreshToken: f.p.last("ada")})
+		if _, err := access(t, f.sources[0]); !errors.Is(err, errSignIn) {
+			t.Errorf("got %v, want %v", err, errSignIn)
+		}
+		if raw, err := f.store.Get(t.Context(), "token"); !errors.Is(err, bearer.ErrNotFound) {
+			t.Errorf("the storage has %s, %v, want nothing", raw, err)
+		}
+	})
+}
+
+// What a refresh has brought meets with what another writer has put there meanwhile.
+func TestResultMeetsAnother(t *testing.T) {
+	const other = `{"accessToken":"other","refreshToken":"r","expiry":"2000-01-01T09:00:00Z"}`
+	for name, tt := range map[string]struct{ there, want string }{
+		"another token": {other, other},
+		"signed out":    {"null", "null"},
+		"garbage":       {"{", "ours"},
+		"nothing":       {"", "ours"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newSpenders(t, 1)
+				f.spends[0] = func(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {
+					if tt.there == "" {
+						f.store.Delete(ctx, "token")
+					} else {
+						f.store.Set(ctx, "token", []byte(tt.there), 0)
+					}
+					return f.p.spend(ctx, old)
+				}
+				wantAccess(t, f.sources[0], "s3cr3t-access-2")
+				raw, err := f.store.Get(t.Context(), "token")
+				if tt.want == "ours" && !contains(string(raw), "s3cr3t-access-2") || tt.want != "ours" && string(raw) != tt.want {
+					t.Errorf("the storage has %s, %v, want %s", raw, err, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// A token that was rejected before it could be written never is.
+func TestEvictedBeforeItIsWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &endpoint{life: time.Hour}
+		way := taps(1, memstore.New(nil))[0]
+		way.on("before", "swap", "token", failWith(errDown))
+		src := fleet(1, e.fetch, way, nil)[0]
+		wantAccess(t, src, "token-1")
+		way.clear()
+		way.on("after", "swap", "token", func(ctx context.Context) error {
+			if raw, _ := way.store.Get(ctx, "token"); contains(string(raw), "token-1") {
+				t.Errorf("the storage has %s", raw)
+			}
+			return nil
+		})
+		pass(20 * time.Minute)
+		src.Evict(t.Context(), &bearer.Token{AccessToken: "token-1"})
+		wantAccess(t, src, "token-2")
 	})
 }

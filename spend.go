@@ -86,7 +86,7 @@ func (c *customer) spend(ctx context.Context, seen record) (s spending, err erro
 		if rec, err = c.current(ctx); err != nil {
 			return false, err
 		}
-		return rec.state != StateCustomer || !bytes.Equal(rec.raw, seen.raw), nil
+		return !bytes.Equal(rec.raw, seen.raw), nil
 	}
 	turn.spend = func() string {
 		if f.opts.Refresh == nil {
