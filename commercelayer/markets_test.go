@@ -177,13 +177,14 @@ func TestAStrangersSession(t *testing.T) {
 	})
 }
 
-// Two sales channels with one client and scope would share customers.
+// Two sales channels with one client, scope and storage would share customers.
 func TestTheSameMarketTwice(t *testing.T) {
 	defer func() {
 		if p := recover(); p == nil {
 			t.Error("no panic")
 		}
 	}()
-	one, two := newSalesChannel(t, nil), newSalesChannel(t, nil)
+	o := &commercelayer.Options{Customers: memstore.New(nil)}
+	one, two := newSalesChannel(t, o), newSalesChannel(t, o)
 	one.Middleware(&bearer.MiddlewareOptions{Storefronts: []*bearer.Storefront{two.Storefront()}})
 }
