@@ -146,17 +146,21 @@ func (w *shops) get(i int) (token string, err error, alive bool) {
 		return "", nil, false
 	default:
 	}
-	done := make(chan struct{})
+	type answer struct {
+		token string
+		err   error
+	}
+	answers := make(chan answer, 1) // for one that nobody waits for any more
 	go func() {
-		defer close(done)
-		token, err = w.ask[i]()
+		token, err := w.ask[i]()
+		answers <- answer{token, err}
 	}()
 	select {
 	case <-w.dead[i]:
 		return "", nil, false
-	case <-done:
+	case a := <-answers:
 		w.set(func() { w.asked[i] = append(w.asked[i], time.Now()) })
-		return token, err, true
+		return a.token, a.err, true
 	}
 }
 
