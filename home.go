@@ -41,6 +41,8 @@ func (h stored) swap(ctx context.Context, old, next []byte, ttl time.Duration) (
 	return h.storage.CompareAndSwap(ctx, h.key, old, next, ttl)
 }
 
+func (h stored) remove(ctx context.Context) error { return remove(ctx, h.storage, h.key) }
+
 func (h stored) restore(ctx context.Context, next []byte, ttl time.Duration) (bool, error) {
 	return h.swap(ctx, expired.raw, next, ttl)
 }
@@ -67,4 +69,10 @@ func set(ctx context.Context, storage Storage, key string, value []byte, ttl tim
 	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
 	defer cancel()
 	return storage.Set(ctx, key, value, ttl)
+}
+
+func remove(ctx context.Context, storage Storage, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
+	defer cancel()
+	return storage.Delete(ctx, key)
 }

@@ -250,9 +250,7 @@ func (s *Session) leave(ctx context.Context, revoke bool) error {
 	ends.Wait()
 	var errs []error
 	for _, err := range left {
-		if err != nil {
-			errs = append(errs, &safeError{"the customer's record could not be removed from the storage: " + describe(err), err})
-		}
+		errs = append(errs, explainEnd(err, revoke))
 	}
 	if b.opts.Carrier == nil && b.currentID() != "" {
 		b.send("", 0)
@@ -330,21 +328,52 @@ func (f *Storefront) end(ctx context.Context, h home, key string) (tokens []*Tok
 }
 
 // bury puts a tombstone in the place of a record, which it returns, also if it
-// fails.
+// fails. What cannot be read is removed, with an unreadError.
 func (f *Storefront) bury(ctx context.Context, h home) (r record, err error) {
 	for range 8 {
 		raw, err := h.load(Uncached(ctx))
 		if err != nil {
+			if at, ok := h.(stored); ok && at.remove(ctx) == nil {
+				err = &unreadError{err}
+			}
 			return r, err
 		}
-		if r = f.read(ctx, raw); r.state == StateGuest {
+		found := f.read(ctx, raw)
+		if found.state == StateGuest {
 			return r, nil
 		}
-		if ok, err := h.swap(ctx, raw, signedOut.raw, tombstoneLife); ok || err != nil {
+		r = found
+		ok, err := h.swap(ctx, raw, signedOut.raw, tombstoneLife)
+		if at, in := h.(stored); err != nil && in {
+			// A storage that is full can remove it. No refresh replaces what is not there.
+			if gone, failed := at.swap(ctx, raw, nil, 0); failed == nil {
+				ok, err = gone, nil
+			}
+		}
+		if ok || err != nil {
 			return r, err
 		}
 	}
 	return r, errTooLate
+}
+
+// unreadError is that of a record which has been removed without being read: nobody
+// knows the tokens that were in it.
+type unreadError struct{ err error }
+
+func (e *unreadError) Error() string { return describe(e.err) }
+func (e *unreadError) Unwrap() error { return e.err }
+
+// explainEnd says what of a sign-out could not be done in the storage.
+func explainEnd(err error, revoke bool) error {
+	_, unread := err.(*unreadError)
+	switch {
+	case err == nil || unread && !revoke:
+		return nil
+	case unread:
+		return &safeError{"the customer is signed out, but the record could not be read, and its tokens not be revoked: " + describe(err), err}
+	}
+	return &safeError{"the customer's record could not be removed from the storage: " + describe(err), err}
 }
 
 // For returns the browser's session with another storefront, one that the same

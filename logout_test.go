@@ -248,7 +248,7 @@ func TestLogoutWithoutStorageDuringARefresh(t *testing.T) {
 		})
 		go thief.whoami()
 		pass(time.Second)
-		s.shelf.failing(errDown, "get", "swap")
+		s.shelf.failing(errDown, "get", "swap", "delete")
 		v.in(func(ctx context.Context, session *bearer.Session) {
 			if err := session.Logout(ctx); err == nil {
 				t.Error("Logout gave no error")

@@ -260,9 +260,7 @@ func (s *SingleCustomer) leave(ctx context.Context, revoke bool) error {
 	ctx = context.WithoutCancel(ctx)
 	var errs []error
 	tokens, err := f.end(ctx, s.home, s.home.key)
-	if err != nil {
-		errs = append(errs, &safeError{"the customer's record could not be removed from the storage: " + describe(err), err})
-	}
+	errs = append(errs, explainEnd(err, revoke))
 	s.mu.Lock()
 	s.turns++
 	s.cust, s.state, s.askedAt = nil, StateGuest, time.Now()
