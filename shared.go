@@ -240,20 +240,21 @@ func (s *Source) Remove(ctx context.Context) (*Token, error) {
 	}
 	t, err := sh.bury(context.WithoutCancel(ctx), t)
 	if err != nil {
-		return t, &safeError{"the token could not be deleted from the storage: " + describe(err), err}
+		return t, &safeError{"the token could not be removed from the storage as it should be: " + describe(err), err}
 	}
 	return t, nil
 }
 
 // bury deletes the record, whatever it is, and returns the token that is the later
 // of t, this process's own, and that in the record. If there is a refresh token it
-// leaves a tombstone: a refresh that is under way elsewhere must not bring it back.
+// leaves a tombstone: a refresh that is under way elsewhere must not bring it back,
+// and whoever has an access token that lives for long must not refresh it after that.
 func (sh *shared) bury(ctx context.Context, t *Token) (*Token, error) {
 	own := sh.drop()
 	for range 8 {
 		raw, err := load(Uncached(ctx), sh.storage, sh.key)
 		if err != nil {
-			return t, err
+			return t, sh.buryUnread(ctx, err)
 		}
 		if r := sh.decode(raw); r.state == StateCustomer && !contains(own, raw) {
 			t = r.token
@@ -262,11 +263,26 @@ func (sh *shared) bury(ctx context.Context, t *Token) (*Token, error) {
 		if t != nil && t.RefreshToken != "" {
 			next = signedOut.raw
 		}
-		if ok, err := sh.replace(ctx, raw, next, refreshLife); ok || err != nil {
+		ok, err := sh.replace(ctx, raw, next, refreshLife)
+		if err != nil && next != nil { // a storage that is full can remove it
+			if gone, failed := sh.replace(ctx, raw, nil, 0); failed == nil && gone {
+				err = &safeError{"it is gone, but without a mark a process that holds it may refresh it: " + describe(err), err}
+			}
+		}
+		if ok || err != nil {
 			return t, err
 		}
 	}
 	return t, errTooLate
+}
+
+// buryUnread puts a tombstone in the place of what could not be read, which may have
+// had a refresh token.
+func (sh *shared) buryUnread(ctx context.Context, err error) error {
+	if set(ctx, sh.storage, sh.key, signedOut.raw, refreshLife) != nil && remove(ctx, sh.storage, sh.key) != nil {
+		return err
+	}
+	return &safeError{"it is gone, but what was there could not be read: " + describe(err), err}
 }
 
 // replace swaps the record, or as much of that as the storage is able to.
@@ -277,7 +293,5 @@ func (sh *shared) replace(ctx context.Context, old, next []byte, life time.Durat
 	if next != nil {
 		return true, set(ctx, sh.storage, sh.key, next, life)
 	}
-	ctx, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
-	return true, sh.storage.Delete(ctx, sh.key)
+	return true, remove(ctx, sh.storage, sh.key)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -100,6 +101,39 @@ func TestSharedRemoveFails(t *testing.T) {
 				tok, err := f.sources[0].Remove(t.Context())
 				if !errors.Is(err, errDown) || tok == nil || tok.AccessToken != "s3cr3t-access-1" {
 					t.Errorf("Remove returned %v, %v, want the token and the error", tok, err)
+				}
+			})
+		})
+	}
+}
+
+// What no mark can replace is removed nevertheless, and the error says so.
+func TestSharedRemoveWithoutAMark(t *testing.T) {
+	tests := []struct{ name, broken, want, left string }{
+		{"full", "swap", "is gone, but without a mark", ""},
+		{"unreadable", "get", "could not be read", "null"},
+		{"unreadable and full", "get set", "could not be read", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				f := newSpenders(t, 1)
+				for _, op := range strings.Fields(tt.broken) {
+					fails := true
+					f.taps[0].on("before", op, "token", func(context.Context) error {
+						if fails {
+							fails = op != "swap" // only the mark is refused
+							return errDown
+						}
+						return nil
+					})
+				}
+				tok, err := f.sources[0].Remove(t.Context())
+				if !errors.Is(err, errDown) || !contains(err.Error(), tt.want) || tok == nil || tok.AccessToken != "s3cr3t-access-1" {
+					t.Errorf("Remove returned %v, %v, want the token and an error that %s", tok, err, tt.want)
+				}
+				if raw, _ := f.store.Get(t.Context(), "token"); string(raw) != tt.left {
+					t.Errorf("the storage has %q, want %q", raw, tt.left)
 				}
 			})
 		})
