@@ -118,7 +118,7 @@ func TestSharedRemoveWithoutAMark(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				f := newSpenders(t, 1)
-				for _, op := range strings.Fields(tt.broken) {
+				for op := range strings.FieldsSeq(tt.broken) {
 					fails := true
 					f.taps[0].on("before", op, "token", func(context.Context) error {
 						if fails {

@@ -191,7 +191,8 @@ func nobody(c *customer, state State) error {
 
 // SetCustomer signs in the customer that t speaks for, one that the token endpoint
 // has just issued; it is not verified. The tokens of whoever was signed in before
-// are revoked. After an error nothing has changed.
+// are revoked. After an error nothing has changed, unless it says that the record may
+// have been written all the same, by a storage that fails.
 func (s *SingleCustomer) SetCustomer(ctx context.Context, t *Token) error {
 	f, now := s.front, time.Now()
 	if t == nil || t.AccessToken == "" {
@@ -204,7 +205,7 @@ func (s *SingleCustomer) SetCustomer(ctx context.Context, t *Token) error {
 	}
 	old, err := s.moveIn(ctx, r, now)
 	if err != nil {
-		return &safeError{"the customer's record cannot be written to the storage, and nobody is signed in: " + describe(err), err}
+		return err
 	}
 	ctx = context.WithoutCancel(ctx)
 	c := f.find(s.home.key)
@@ -226,20 +227,49 @@ func (s *SingleCustomer) SetCustomer(ctx context.Context, t *Token) error {
 
 // moveIn puts the record in the place of what is in the home, which it returns.
 func (s *SingleCustomer) moveIn(ctx context.Context, r record, now time.Time) (old record, err error) {
+	life := s.front.life(r, now)
 	for range 8 {
 		raw, err := s.home.load(Uncached(ctx))
 		if err != nil { // what is there may be what is broken, and not the storage
-			return record{}, set(ctx, s.home.storage, s.home.key, r.raw, s.front.life(r, now))
+			if err = set(ctx, s.home.storage, s.home.key, r.raw, life); err != nil {
+				err = s.moveOut(ctx, r, record{}, now, err)
+			}
+			return record{}, err
 		}
 		old := s.front.read(ctx, raw)
 		if bytes.Equal(raw, r.raw) {
 			return old, nil
 		}
-		if ok, err := s.home.swap(ctx, raw, r.raw, s.front.life(r, now)); ok || err != nil {
-			return old, err
+		ok, err := s.home.swap(ctx, raw, r.raw, life)
+		if err != nil {
+			old.raw = raw
+			return record{}, s.moveOut(ctx, r, old, now, err)
+		}
+		if ok {
+			return old, nil
 		}
 	}
-	return record{}, errTooLate
+	return record{}, notMovedIn(errTooLate)
+}
+
+// moveOut puts what was there back, since r may have been written though it seemed to
+// fail, and returns the error to tell.
+func (s *SingleCustomer) moveOut(ctx context.Context, r, old record, now time.Time, failed error) error {
+	life := tombstoneLife
+	switch old.state {
+	case StateCustomer:
+		life = s.front.life(old, now)
+	case StateExpired:
+		life = s.front.opts.RefreshLife
+	}
+	if _, err := s.home.swap(context.WithoutCancel(ctx), r.raw, old.raw, life); err != nil {
+		return &safeError{"the customer's record cannot be written to the storage for certain, and may be there all the same: when the storage is back sign in again, or out: " + describe(failed), failed}
+	}
+	return notMovedIn(failed)
+}
+
+func notMovedIn(err error) error {
+	return &safeError{"the customer's record cannot be written to the storage, and nobody is signed in: " + describe(err), err}
 }
 
 // Logout signs the customer out, for all who share the storage: it removes the

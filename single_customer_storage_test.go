@@ -77,6 +77,71 @@ func TestSingleCustomerIsBroken(t *testing.T) {
 	})
 }
 
+// After an error nobody is signed in, though the write may have been done; and if that
+// cannot be seen to, the error says so.
+func TestSingleCustomerWriteSeemsToFail(t *testing.T) {
+	tests := []struct {
+		name, before string // what the storage held
+		broken       string // the operation whose answer is lost
+		undone       bool
+	}{
+		{"first", "", "swap", true},
+		{"after a logout", "null", "swap", true},
+		{"after an end", "undefined", "swap", true},
+		{"after somebody", "ada", "swap", true},
+		{"not undone", "", "swap", false},
+		{"over what is broken", "", "set", true},
+		{"over what is broken, not undone", "", "set", false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, s := &idp{}, newShelf()
+				c := single(p, s, nil)
+				switch tt.before {
+				case "":
+				case "ada":
+					setCustomer(t, c, p.login("ada", true))
+				default:
+					s.replace(singleKey, tt.before)
+				}
+				before := s.texts()[singleKey]
+				lost := false
+				s.faults(func(_ context.Context, op, _ string) error {
+					if op == "get" && tt.broken == "set" || op == "swap" && lost && !tt.undone {
+						return errDown
+					}
+					return nil
+				}, func(_ context.Context, op, _ string) error {
+					if op == tt.broken && !lost {
+						lost = true
+						return errDown
+					}
+					return nil
+				})
+				err := c.SetCustomer(t.Context(), p.login("bob", true))
+				want := map[bool]string{true: "nobody is signed in", false: "there all the same"}[tt.undone]
+				if !errors.Is(err, errDown) || !contains(err.Error(), want) {
+					t.Errorf("SetCustomer: %v, want the storage's error, and that %s", err, want)
+				}
+				s.faults(nil, nil)
+				if !tt.undone {
+					actsAs(t, c, "bob")
+					return
+				}
+				if got := s.texts()[singleKey]; got != before {
+					t.Errorf("the storage has %s, want %s", got, before)
+				}
+				if tt.before == "ada" {
+					actsAs(t, c, "ada")
+				} else {
+					isOver(t, c, tt.before == "undefined")
+				}
+			})
+		})
+	}
+}
+
 // One caller a second asks the storage, and nobody else waits for the answer.
 func TestSingleCustomerAsksOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

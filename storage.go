@@ -18,7 +18,9 @@ import (
 // context ends, with an error if it has not done its work.
 //
 // Errors must not quote keys or values. Any error but [ErrNotFound] means that
-// the storage cannot be reached, or is broken, for the time being.
+// the storage cannot be reached, or is broken, for the time being. A write that has
+// failed may have been done all the same, or be done later; one that is to leave no
+// trace has to be undone.
 type Storage interface {
 	// Get returns the value under key, which is not nil even if it is empty. The
 	// error is ErrNotFound, perhaps wrapped, if there is none, or if its time has

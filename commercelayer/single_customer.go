@@ -90,7 +90,8 @@ func (s *SingleCustomer) LoginWithAssertion(ctx context.Context, assertion strin
 
 // SetCustomer signs the customer in whom the service has issued t to this client
 // for, in place of whoever was signed in, whose tokens are revoked. What is refused
-// is what [SalesChannel.SetCustomer] refuses. After an error nothing has changed.
+// is what [SalesChannel.SetCustomer] refuses. After an error nothing has changed,
+// unless it says that the storage may hold the customer all the same.
 func (s *SingleCustomer) SetCustomer(ctx context.Context, t *bearer.Token) error {
 	if err := s.credentials.issued(t); err != nil {
 		return err
