@@ -20,6 +20,7 @@ const (
 	noteWait   = 3 * time.Second / 2    // how long to wait for what a lost holder may have got
 	noteLife   = time.Hour              // longer than any process is stopped and goes on
 	patience   = time.Second            // for how long a storage may fail before a refresh token is spent without it
+	slowTry    = time.Second / 4        // what takes longer is a storage that is slow
 	lingerTime = 10 * time.Second       // for how long a result that could not be written keeps the turn
 )
 
@@ -42,27 +43,45 @@ type claim struct {
 // take waits for the turn. It is not needed if what the request is to bring was
 // found. An error that is final says that no request is to be made; any other is
 // the storage's, which holds nobody up: go on, with the lease that may come with it.
-// A storage without locks gives no lease.
+// So does a lock that is held for longer than its holder's request may take. A storage
+// without locks gives no lease.
 func (c *claim) take(ctx context.Context) (l *lease, found bool, err error) {
 	locker, ok := c.storage.(Locker)
 	if !ok {
 		found, err = c.find(ctx)
 		return nil, found, err
 	}
-	limit, giveUp := leaseMax, time.Time{}
+	var (
+		limit  = storageTimeout // of one try
+		left   = storageTimeout // for slow ones together
+		giveUp time.Time        // on a storage that fails; zero if it does not
+		stuck  = stuckAt(ctx)
+	)
 	for {
+		start := time.Now()
 		l, found, err = c.takeOnce(ctx, locker, limit)
+		now := time.Now()
+		if took := now.Sub(start); took > slowTry {
+			left -= took
+		} else {
+			left = storageTimeout
+		}
 		switch {
 		case found || err == nil || final(ctx, err):
 			return l, found, err
-		case err == ErrLockLost || errors.Is(err, ErrLocked):
-			limit, giveUp = leaseMax, time.Time{}
-		case c.spend() == "" || !giveUp.IsZero() && !time.Now().Before(giveUp):
+		case errors.Is(err, ErrLocked) && now.After(stuck):
+			return nil, false, errStuck
+		case left > 0 && (err == ErrLockLost || errors.Is(err, ErrLocked)):
+			limit, giveUp = storageTimeout, time.Time{}
+		case c.spend() == "" || !giveUp.IsZero() && !now.Before(giveUp):
+			if errors.Is(err, ErrLocked) || err == ErrLockLost {
+				err = errSlow
+			}
 			return l, false, err
 		case giveUp.IsZero():
 			// From now on, not from when it was asked: this process may have stood
 			// still since.
-			limit, giveUp = patience, time.Now().Add(patience)
+			limit, giveUp = patience, now.Add(patience)
 		}
 		l.finish(ctx)
 		if err := poll(ctx); err != nil {
@@ -71,18 +90,35 @@ func (c *claim) take(ctx context.Context) (l *lease, found bool, err error) {
 	}
 }
 
-// takeOnce is one try, in which the storage has limit to show that it is there.
+var (
+	errSlow  = &safeError{"it takes too long to answer", nil}
+	errStuck = &safeError{"the lock has been held for longer than a token request takes", nil}
+)
+
+// stuckAt is when a lock has been held for too long, with enough time left to do
+// without it.
+func stuckAt(ctx context.Context) time.Time {
+	left := leaseMax
+	if end, ok := ctx.Deadline(); ok {
+		left = time.Until(end)
+	}
+	return time.Now().Add(left * 5 / 6)
+}
+
+// takeOnce is one try, in which the storage has limit to show that it is there, and
+// again in the turn.
 func (c *claim) takeOnce(ctx context.Context, locker Locker, limit time.Duration) (l *lease, found bool, err error) {
 	limited, cancel := context.WithTimeout(ctx, limit)
-	found, err = c.find(limited) // 1
-	cancel()
-	if found || err != nil {
+	defer cancel()
+	if found, err = c.find(limited); found || err != nil { // 1
 		return nil, found, err
 	}
-	if l, err = c.try(ctx, locker); err != nil { // 2
+	if l, err = c.try(ctx, limited, locker); err != nil { // 2
 		return nil, false, err
 	}
-	found, err = l.prepare(ctx)
+	limited, cancel = context.WithTimeout(ctx, limit+noteWait)
+	defer cancel()
+	found, err = l.prepare(limited)
 	if found || err != nil && final(ctx, err) {
 		l.finish(ctx)
 		l = nil
@@ -141,9 +177,8 @@ type lease struct {
 	lost    bool
 }
 
-func (c *claim) try(ctx context.Context, locker Locker) (*lease, error) {
-	limited, cancel := context.WithTimeout(ctx, storageTimeout)
-	defer cancel()
+// try takes the lock, if it is free.
+func (c *claim) try(ctx, limited context.Context, locker Locker) (*lease, error) {
 	start := time.Now()
 	lock, err := locker.TryLock(limited, c.key, leaseTime)
 	if err != nil {
@@ -157,14 +192,18 @@ func (c *claim) try(ctx context.Context, locker Locker) (*lease, error) {
 	}
 	l := &lease{claim: c, lock: lock, renewed: start}
 	ctx, l.stop = context.WithTimeout(context.WithoutCancel(ctx), life)
-	go l.keep(ctx)
+	late := time.Since(start) > leaseRenew
+	contain(ctx, func(ctx context.Context) (*Token, error) { l.keep(ctx, late); return nil, nil })
 	return l, nil
 }
 
-// keep renews the lease until it ends.
-func (l *lease) keep(ctx context.Context) {
+// keep renews the lease until it ends, and at once if it has come late.
+func (l *lease) keep(ctx context.Context, late bool) {
 	tick := time.NewTicker(leaseRenew)
 	defer tick.Stop()
+	if late {
+		l.renew(ctx)
+	}
 	for {
 		select {
 		case <-tick.C:

@@ -3,6 +3,7 @@ package bearer
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"time"
 )
 
@@ -13,25 +14,35 @@ const (
 	// may be one process's network.
 	pauseTime = time.Second
 
-	// maxPause bounds what a process believes another one's clock.
+	// maxPause bounds what a process believes another one.
 	maxPause = 70 * time.Minute
 )
 
-// pause tells the other processes that a request has failed. A storage that fails
-// does not matter: they find out for themselves.
+// pause tells the other processes that a request has failed: until when, by this
+// one's clock, and for how long, by any. A storage that fails does not matter: they
+// find out for themselves.
 func (c *claim) pause(ctx context.Context, cause error) {
 	now := time.Now()
 	wait := max(pauseTime, classify(cause, now).retryAfter)
-	until := now.Add(wait).UTC().Format(time.RFC3339Nano)
-	set(context.WithoutCancel(ctx), c.storage, c.pauseKey(), []byte(until), wait)
+	text := now.Add(wait).UTC().Format(time.RFC3339Nano) + " " + wait.String()
+	set(context.WithoutCancel(ctx), c.storage, c.pauseKey(), []byte(text), wait)
 }
 
 // pausedUntil returns an error if raw, which claim.pause has written, says that it
-// is too early for a request.
+// is too early for a request. It lasts for as long as it was meant to, whatever the
+// clocks of the two processes say.
 func pausedUntil(raw []byte, now time.Time) error {
-	until, err := time.Parse(time.RFC3339Nano, string(raw))
-	if err != nil || !now.Before(until) || until.Sub(now) > maxPause {
+	end, length, _ := strings.Cut(string(raw), " ")
+	until, err := time.Parse(time.RFC3339Nano, end)
+	if err != nil || !now.Before(until) {
 		return nil
+	}
+	wait, err := time.ParseDuration(length)
+	if err != nil || wait <= 0 || wait > maxPause {
+		return nil
+	}
+	if latest := now.Add(wait); until.After(latest) {
+		until = latest
 	}
 	return &elsewhereError{until}
 }
