@@ -25,8 +25,9 @@ type customer struct {
 	changes int        // of rec
 	past    []string   // access tokens that it had before rec
 	ended   bool
-	end     State // how it has ended
-	asking  bool  // its refresh token is being spent
+	end     State  // how it has ended
+	asking  bool   // its refresh token is being spent
+	refused string // the one that was refused, and is not to be sent again
 	saving  bool
 	saveAt  time.Time // rec is not written again before
 	saveEnd time.Time // nor after
@@ -132,6 +133,19 @@ func (c *customer) setAsking(yes bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.asking = yes
+}
+
+// setRefused notes that the refresh token of t is good for nothing.
+func (c *customer) setRefused(t *Token) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.refused = t.RefreshToken
+}
+
+func (c *customer) isRefused(t *Token) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.refused != "" && c.refused == t.RefreshToken
 }
 
 // finish ends the customer; it is the first who does so if it returns true.

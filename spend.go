@@ -3,6 +3,7 @@ package bearer
 import (
 	"bytes"
 	"context"
+	"log/slog"
 	"time"
 )
 
@@ -74,7 +75,10 @@ func (c *customer) spend(ctx context.Context, seen record) (s spending, err erro
 		if late != nil {
 			return spending{}, late
 		}
-		defer func() { leave(s.state == StateExpired || classify(err, time.Now()).permanent) }()
+		defer func() {
+			_, refused := err.(*refusedError)
+			leave(refused || s.state == StateExpired || classify(err, time.Now()).permanent)
+		}()
 	}
 	var rec record
 	turn := &claim{storage: f.opts.Customers, key: c.home.lock(seen), owner: f.owner}
@@ -135,21 +139,23 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 		if _, serving := c.source.due(); serving {
 			return spending{record: rec, by: c, requested: true}, true, nil // there will be no other one
 		}
-		return spending{record: expired, by: c}, c.expire(ctx), nil
+		over, err := c.expire(ctx)
+		return spending{record: expired, by: c}, over || err != nil, nil // also if it cannot be written
 	}
 	c.setAsking(true)
 	defer c.setAsking(false)
 	_, kept, changes := c.latest()
 	start := time.Now()
-	t, err := f.opts.Refresh(ctx, rec.token)
+	var t *Token
+	known := c.isRefused(rec.token)
+	if !known {
+		t, err = f.opts.Refresh(ctx, rec.token)
+	}
 	switch {
-	case isInvalidGrant(err):
-		replaced, unread := c.replaced(ctx, rec, l != nil)
-		if unread != nil {
-			return spending{}, true, unknownRefusal(unread)
-		}
-		refused = !replaced && c.expire(ctx)
-		return spending{record: expired, by: c}, refused, nil
+	case known || isInvalidGrant(err):
+		over, err := c.giveUp(ctx, rec, l != nil || known)
+		refused = over || err != nil
+		return spending{record: expired, by: c}, refused, err
 	case err != nil:
 		if l != nil {
 			l.pause(ctx, err)
@@ -158,8 +164,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	case t == nil || t.AccessToken == "":
 		return spending{}, true, errEmptyToken
 	}
-	s, done = c.keep(context.WithoutCancel(ctx), change{rec, kept, changes}, received(t, start))
-	return s, done, nil
+	return c.keep(context.WithoutCancel(ctx), change{rec, kept, changes}, received(t, start))
 }
 
 // current is the record as it is now: the home's, or the one that the home has
@@ -198,21 +203,51 @@ func (c *customer) replaced(ctx context.Context, rec record, alone bool) (bool, 
 	return false, nil
 }
 
+// giveUp ends the session, since the refresh token of rec was refused, unless another
+// writer has put something in the place of rec: then it is not over. A storage that
+// fails leaves the session as it is, with an error, but the token is not sent again.
+func (c *customer) giveUp(ctx context.Context, rec record, alone bool) (over bool, err error) {
+	replaced, err := c.replaced(ctx, rec, alone)
+	if err == nil && replaced {
+		return false, nil
+	}
+	c.setRefused(rec.token)
+	if err != nil {
+		return false, unknownRefusal(err)
+	}
+	if over, err = c.expire(ctx); err != nil {
+		return false, unwrittenEnd(err)
+	}
+	return over, nil
+}
+
+// refusedError says that a refresh token was refused, and that for want of the storage
+// nothing has ended by it.
+type refusedError struct{ safeError }
+
+func (e *refusedError) LogValue() slog.Value { return slog.StringValue(e.text) }
+
 // unknownRefusal says that a refresh token was refused while the storage could not
 // be read.
 func unknownRefusal(err error) error {
-	return &safeError{"the refresh token was refused, and the storage does not tell whether another process was quicker: " + describe(err), err}
+	return &refusedError{safeError{"the refresh token was refused, and the storage does not tell whether another process was quicker: " + describe(err), err}}
 }
 
-// expire notes that the customer's session is over, unless the home holds
-// something new. A home that fails does not keep the session alive.
-func (c *customer) expire(ctx context.Context) bool {
+// unwrittenEnd says that the session is over, which could not be written down. With the
+// record as it is the next request would begin anew.
+func unwrittenEnd(err error) error {
+	return &refusedError{safeError{"the customer's session is over, and the storage does not take the note of it: " + describe(err), err}}
+}
+
+// expire notes that the customer's session is over. It is not if the home holds
+// something new.
+func (c *customer) expire(ctx context.Context) (over bool, err error) {
 	_, kept, _ := c.latest()
-	ok, err := c.home.swap(context.WithoutCancel(ctx), kept, expired.raw, c.front.opts.RefreshLife)
+	over, err = c.home.swap(context.WithoutCancel(ctx), kept, expired.raw, c.front.opts.RefreshLife)
 	if err != nil {
 		c.front.down(ctx, err)
 	}
-	return ok || err != nil
+	return over, err
 }
 
 // change is the replacement of a record, and what was known when it began.
@@ -225,7 +260,7 @@ type change struct {
 // keep writes what a refresh has brought, a token of our own, to the home, before
 // anybody gets it. If it is not ok the home holds something else. Those who wait
 // for a token do not wait until one that they will not get is revoked.
-func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, ok bool) {
+func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, ok bool, err error) {
 	f, now, rec := c.front, time.Now(), ch.of
 	if t.RefreshToken == "" {
 		t.RefreshToken = rec.token.RefreshToken
@@ -237,9 +272,12 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 	if err != nil {
 		// What was spent is spent; what came must not be used.
 		f.opts.Observer(ctx, SessionRefused{Storefront: f.opts.Name, Err: err})
-		ok = c.expire(ctx)
 		go f.takeBack(ctx, t)
-		return spending{record: expired, by: c}, ok
+		if ok, err = c.expire(ctx); err != nil {
+			c.setRefused(rec.token)
+			return spending{}, true, unwrittenEnd(err)
+		}
+		return spending{record: expired, by: c}, ok, nil
 	}
 	kept, ok, err := c.write(ctx, ch, next)
 	if err != nil {
@@ -250,7 +288,7 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 		if err != nil || other.state != StateCustomer {
 			go f.takeBack(ctx, t) // signed out meanwhile: nobody knows these tokens but us
 		}
-		return spending{record: other, by: c}, true
+		return spending{record: other, by: c}, true, nil
 	}
 	c.mu.Lock()
 	c.take(next, kept)
@@ -261,11 +299,11 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 	case ended && end == StateGuest: // signed out, and the home could not be told
 		c.home.swap(ctx, next.raw, signedOut.raw, tombstoneLife)
 		go f.takeBack(ctx, t)
-		return spending{record: signedOut, by: c}, true
+		return spending{record: signedOut, by: c}, true, nil
 	case err != nil:
 		f.pin(c, now)
 	}
-	return spending{record: next, by: c, requested: true}, true
+	return spending{record: next, by: c, requested: true}, true, nil
 }
 
 // write makes the change to next, and returns what the home holds then, as far as

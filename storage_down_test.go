@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/memstore"
 )
 
 // While the storage cannot be read, customers who are known are served, and those
@@ -147,24 +148,83 @@ func TestStorageFlushedDuringARefresh(t *testing.T) {
 	})
 }
 
-// The end of a session that cannot be written down is one all the same.
+// The end of a session that cannot be written down is an error until it can. The
+// refused token is not sent again, and the end is told once.
 func TestExpiryCannotBeWritten(t *testing.T) {
+	for _, why := range []string{"refused", "somebody else's"} {
+		t.Run(why, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSite(t, nil)
+				v := s.visitor("ada")
+				tok := v.signIn("ada")
+				if why == "refused" {
+					s.p.endFamilyOf(tok)
+				} else {
+					s.p.set(func() {
+						s.p.answer = func(_, _ *bearer.Token) *bearer.Token { return s.p.issueTo("bob", &family{}) }
+					})
+				}
+				pass(2 * time.Hour)
+				s.shelf.failing(errDown, "set", "swap", "delete")
+				for range 30 {
+					owner, err := v.whoami()
+					if !errors.Is(err, errDown) || errors.Is(err, bearer.ErrNoCustomer) {
+						t.Errorf("acts as %q, %v, want the storage's error", owner, err)
+					}
+					collect()
+					pass(time.Second)
+				}
+				s.p.wantRefreshes(t, 1)
+				wantEvents[bearer.CustomerExpired](t, s.events, 0)
+				s.shelf.failing(nil)
+				pass(5 * time.Second)
+				if owner, err := v.whoami(); !errors.Is(err, bearer.ErrCustomerExpired) {
+					t.Errorf("acts as %q, %v, want ErrCustomerExpired", owner, err)
+				}
+				wantEvents[bearer.CustomerExpired](t, s.events, 1)
+				v.wantWho("guest")
+				v.wantState(bearer.StateExpired)
+				s.p.wantRefreshes(t, 1)
+			})
+		})
+	}
+}
+
+// The same in a fleet with a lock, which a storage that takes no writes does not give
+// either: each process sends the token once.
+func TestExpiryCannotBeWrittenByAFleet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, nil)
-		v := s.visitor("ada")
-		s.p.endFamilyOf(v.signIn("ada"))
+		p, ways := newProvider(), taps(2, memstore.New(nil))
+		var sites []*site
+		for _, way := range ways {
+			sites = append(sites, p.site(t, nil, func(o *bearer.StorefrontOptions) { o.Customers = way }, nil))
+		}
+		v := sites[0].visitor("ada")
+		p.endFamilyOf(v.signIn("ada"))
 		pass(2 * time.Hour)
-		s.shelf.failing(errDown, "swap")
-		for range 10 {
-			if owner, err := v.whoami(); !errors.Is(err, bearer.ErrCustomerExpired) {
-				t.Errorf("acts as %q, %v, want ErrCustomerExpired", owner, err)
+		for _, way := range ways {
+			for _, kind := range []string{"set", "swap", "delete", "lock"} {
+				way.on("before", kind, "", failWith(errDown))
 			}
 		}
-		s.shelf.failing(nil)
-		if owner, err := v.whoami(); !errors.Is(err, bearer.ErrCustomerExpired) {
-			t.Errorf("acts as %q, %v, want ErrCustomerExpired", owner, err)
+		for i := range 30 {
+			if owner, err := v.at(sites[i%2]).whoami(); err == nil || errors.Is(err, bearer.ErrNoCustomer) {
+				t.Errorf("acts as %q, %v, want an error", owner, err)
+			}
+			pass(time.Second)
 		}
-		v.wantWho("guest")
+		p.wantRefreshes(t, 2)
+		for _, way := range ways {
+			way.clear()
+		}
+		pass(5 * time.Second)
 		v.wantState(bearer.StateExpired)
+		v.at(sites[1]).wantState(bearer.StateGuest)
+		for _, s := range sites {
+			if n := len(eventsOf[bearer.CustomerExpired](s.events)); n > 1 {
+				t.Errorf("told %d times that the customer has expired", n)
+			}
+		}
+		p.wantRefreshes(t, 2)
 	})
 }
