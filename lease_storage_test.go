@@ -406,3 +406,66 @@ func TestEvictedBeforeItIsWritten(t *testing.T) {
 		wantAccess(t, src, "token-2")
 	})
 }
+
+// A refresh token that was refused is given up, though the storage cannot be told.
+func TestRefusalCannotBeWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newSpenders(t, 1)
+		f.taps[0].on("before", "swap", "token", failWith(errDown))
+		f.p.endFamilyOf(&bearer.Token{RefreshToken: f.p.last("ada")})
+		if _, err := access(t, f.sources[0]); !errors.Is(err, errSignIn) {
+			t.Errorf("got %v, want %v", err, errSignIn)
+		}
+		f.wantRefreshes(t, 1)
+	})
+}
+
+// Of a customer too, what was written last takes the place of what had seemed to fail.
+func TestTwoResultsOfACustomerUnwritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldOfCustomers(t, nil)
+		w.taps[0].use(func(ctx context.Context, o op, do action) (any, error) {
+			v, err := do(ctx)
+			if o.kind == "swap" && !strings.HasSuffix(o.key, "-spending") {
+				return nil, errDown
+			}
+			return v, err
+		})
+		for range 3 {
+			pass(2 * time.Hour)
+			w.want(0, "unwritten")
+		}
+		w.taps[0].clear()
+		pass(20 * time.Second)
+		w.want(0, "it can be written")
+		synctest.Wait()
+		for i := range 3 {
+			w.want(i, "it is written")
+		}
+		pass(2 * time.Hour)
+		w.want(1, "refreshed elsewhere")
+		w.want(2, "refreshed elsewhere")
+		w.p.wantRefreshes(t, 4)
+	})
+}
+
+// The processes of a shop do not ask for one customer's token in turn while the
+// service fails.
+func TestCustomerWhileTheServiceFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := worldOfCustomers(t, nil)
+		pass(2 * time.Hour)
+		w.p.set(func() { w.p.failing = func(string) error { return answered(503, "", "Retry-After", "20") } })
+		for range 15 {
+			w.mayFail = func() bool { return true }
+			w.wantAtOnce("while it fails")
+			pass(time.Second)
+		}
+		w.p.wantRefreshes(t, 1)
+		w.p.set(func() { w.p.failing = nil })
+		w.mayFail = nil
+		pass(10 * time.Second)
+		w.wantAtOnce("after that")
+		w.p.wantRefreshes(t, 2)
+	})
+}
