@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -322,6 +323,56 @@ func TestSharedGarbage(t *testing.T) {
 			})
 		})
 	}
+}
+
+// What can be neither read nor swapped, as it is of another type, is replaced by the
+// first process that has a token; but not by one that a refresh has brought, since it
+// may be a refresh token for which this process lacks a key.
+func TestSharedOfAnotherType(t *testing.T) {
+	setUp := func() (storage *shelf, broken *atomic.Bool) {
+		storage, broken = newShelf(), new(atomic.Bool)
+		storage.faults(func(_ context.Context, op, key string) error {
+			switch {
+			case key != "token" || !broken.Load():
+			case op == "set" || op == "delete":
+				broken.Store(false)
+			default:
+				return errDown
+			}
+			return nil
+		}, nil)
+		return storage, broken
+	}
+	t.Run("without a refresh token", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			e := &endpoint{life: time.Hour}
+			storage, broken := setUp()
+			broken.Store(true)
+			sources := fleet(5, e.fetch, storage, nil)
+			wantAccess(t, sources[0], "token-1")
+			wantAll(t, sources, "token-1")
+			broken.Store(true)
+			pass(2 * time.Hour)
+			wantAccess(t, sources[0], "token-2")
+			wantAll(t, sources, "token-2")
+			e.wantCount(t, 2)
+		})
+	})
+	t.Run("refreshed", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			p := newProvider()
+			storage, broken := setUp()
+			src := rotating(p, 1, storage, p.signIn("ada"))[0]
+			wantAccess(t, src, "s3cr3t-access-1")
+			broken.Store(true)
+			pass(2 * time.Hour)
+			wantAccess(t, src, "s3cr3t-access-2")
+			pass(time.Minute)
+			if !broken.Load() {
+				t.Error("what could not be read was replaced")
+			}
+		})
+	})
 }
 
 // Another writer, who took no lock, has come first: what serves as well stays.

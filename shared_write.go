@@ -63,7 +63,7 @@ func (sh *shared) catchUp(ctx context.Context) error {
 	for range 4 {
 		ok, err := home.swap(ctx, old, p.raw, life)
 		if err != nil {
-			return err
+			return sh.overwrite(ctx, p, life, err)
 		}
 		if ok {
 			sh.settle(p, p.raw)
@@ -82,6 +82,25 @@ func (sh *shared) catchUp(ctx context.Context) error {
 		}
 	}
 	return errTooLate
+}
+
+// overwrite puts p in the place of what can be neither swapped nor read, though the
+// storage takes writes: something of another type. It might be a refresh token that
+// this process lacks the key for, so only a token that was no refresh's takes its place.
+func (sh *shared) overwrite(ctx context.Context, p *pending, life time.Duration, failed error) error {
+	if p.refreshed || p.token.RefreshToken != "" {
+		return failed
+	}
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	if _, err := load(Uncached(ctx), sh.storage, sh.key); err == nil {
+		return failed
+	}
+	if err := set(ctx, sh.storage, sh.key, p.raw, life); err != nil {
+		return err
+	}
+	sh.settle(p, p.raw)
+	return nil
 }
 
 // settle notes that p need not be written any more, and what the storage holds.
