@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"os"
@@ -18,8 +19,10 @@ type lock struct {
 	store *Store
 	key   string
 	lease time.Duration
-	owner []byte // random
+	owner []byte // random, and how long the lease is
 }
+
+const nameSize = 16 // of the random part
 
 var errNoLease = &storeError{"a lock needs a lease: pass a second or more", nil}
 
@@ -30,8 +33,9 @@ func (s *Store) TryLock(ctx context.Context, key string, lease time.Duration) (b
 	if lease <= 0 {
 		return nil, errNoLease
 	}
-	l := &lock{store: s, key: key, lease: lease, owner: make([]byte, 16)}
-	rand.Read(l.owner)
+	name := make([]byte, nameSize)
+	rand.Read(name)
+	l := &lock{store: s, key: key, lease: lease, owner: binary.BigEndian.AppendUint64(name, uint64(lease))}
 	err := l.change(ctx, func(dir *os.Root, cur *entry) error {
 		if cur != nil {
 			return bearer.ErrLocked
@@ -78,11 +82,23 @@ func (l *lock) change(ctx context.Context, f func(dir *os.Root, cur *entry) erro
 		if err != nil {
 			return err
 		}
-		if cur != nil && cur.ended() {
+		if cur != nil && (cur.ended() || ahead(cur)) {
 			cur = nil
 		}
 		return f(dir, cur)
 	})
+}
+
+// ahead reports whether a lease was begun by a clock that was ahead of what it is now by
+// more than the lease itself: it is not to last for as long as that was. A clock that
+// goes back by less is one that is being set right, while the holder may be alive.
+func ahead(e *entry) bool {
+	if len(e.value) != nameSize+8 {
+		return false
+	}
+	lease := time.Duration(binary.BigEndian.Uint64(e.value[nameSize:]))
+	left := time.Until(time.Unix(0, e.end))
+	return left > lease && left-lease > lease
 }
 
 // Format prints nothing of the key, whatever the verb.
