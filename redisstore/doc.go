@@ -45,7 +45,8 @@
 // # Locks
 //
 // A lock is a key of its own, with a random word that only its owner knows; Renew and
-// Unlock are scripts that compare it. It is as good as the one server that has it: a
+// Unlock are scripts that compare it. One that somebody has made last for ever gets the
+// lease of whoever finds it next. It is as good as the one server that has it: a
 // replica that takes over may not have heard of it yet, and then two have it for a
 // while. [bearer.Locker] is for locks of that kind: they spare work, and what must not
 // be lost is compared and swapped.

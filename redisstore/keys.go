@@ -2,6 +2,7 @@ package redisstore
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -13,6 +14,8 @@ const (
 	lockWord   = "bearer-lock:"
 	escapeWord = "bearer-key:"
 )
+
+func isOwnWord(part string) bool { return part+":" == lockWord || part+":" == escapeWord }
 
 // keyspace is the keys of a Store, as they are in Redis.
 type keyspace struct {
@@ -68,6 +71,9 @@ func newKeyspace(prefix string) (keyspace, error) {
 			return refuse("separators only")
 		}
 		return keyspace{}, nil
+	}
+	if i := slices.IndexFunc(parts, isOwnWord); i >= 0 {
+		return refuse(fmt.Sprintf("with the part %q, under which another Store has its locks, or values", parts[i]))
 	}
 	return keyspace{prefix: strings.Join(parts, ":") + ":"}, nil
 }

@@ -15,6 +15,13 @@ import (
 // A lock is a key that exists for its lease, with a word in it that only its owner
 // knows.
 var (
+	// A lock that does not end by itself, such as one that a backup has brought back
+	// without its time, would be locked for ever: it gets the lease that is asked for.
+	takeLock = rueidis.NewLuaScript(`
+if redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return 1 end
+if redis.call('PTTL', KEYS[1]) == -1 then redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0
+`)
 	renewLock = rueidis.NewLuaScript(`
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])
@@ -52,12 +59,11 @@ func (s *Store) TryLock(ctx context.Context, key string, lease time.Duration) (b
 }
 
 func (l *lock) take(ctx context.Context, c rueidis.Client) (bool, error) {
-	err := c.Do(ctx, c.B().Set().Key(l.there).Value(l.owner).Nx().PxMilliseconds(milliseconds(l.lease)).Build()).Error()
-	if rueidis.IsRedisNil(err) {
-		return false, nil
-	}
-	return err == nil, err
+	n, err := takeLock.Exec(ctx, c, []string{l.there}, []string{l.owner, l.milliseconds()}).AsInt64()
+	return n == 1, err
 }
+
+func (l *lock) milliseconds() string { return strconv.FormatInt(milliseconds(l.lease), 10) }
 
 // regret gives back what nobody waits for any more.
 func (l *lock) regret(taken bool) {
@@ -68,7 +74,7 @@ func (l *lock) regret(taken bool) {
 
 // Renew makes the lease begin anew.
 func (l *lock) Renew(ctx context.Context) error {
-	return l.own(ctx, renewLock, strconv.FormatInt(milliseconds(l.lease), 10))
+	return l.own(ctx, renewLock, l.milliseconds())
 }
 
 // Unlock gives the lock back.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,35 @@ func TestLockInRedis(t *testing.T) {
 	server.Do("DEL", there)
 	if err := l.Renew(t.Context()); err != bearer.ErrLockLost {
 		t.Errorf("Renew of a lock that was removed: %v, want ErrLockLost", err)
+	}
+}
+
+// Whatever lies where a lock does, and would stay there, is free after a lease.
+func TestLockThatWouldLastForEver(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		name string
+		make []string
+		free bool
+	}{
+		{"restored without its time", []string{"SET", "bearer-lock:key", "somebody"}, true},
+		{"of another type", []string{"HSET", "bearer-lock:key", "a", "b"}, true},
+		{"somebody's", []string{"SET", "bearer-lock:key", "somebody", "PX", "3600000"}, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			server := redistest.Start(t)
+			server.Do(tt.make...)
+			s := open(t, server.URL(), nil)
+			const lease = time.Second
+			if _, err := s.TryLock(t.Context(), "key", lease); err != bearer.ErrLocked {
+				t.Fatalf("TryLock: %v, want ErrLocked", err)
+			}
+			ttl, err := strconv.Atoi(server.Do("PTTL", "bearer-lock:key"))
+			if bounded := ttl <= int(lease.Milliseconds()); err != nil || ttl < 0 || bounded != tt.free {
+				t.Errorf("it is there for %d ms, %v; for no longer than a lease: want %v", ttl, err, tt.free)
+			}
+		})
 	}
 }
 

@@ -15,7 +15,8 @@ const (
 type Options struct {
 	// Prefix is put before all keys, with a colon between, as unstorage does with its
 	// option base: "app" and "app:" both give "app:key", and "a/b" gives "a:b:key". If
-	// empty, keys are what they are.
+	// empty, keys are what they are. "bearer-lock" and "bearer-key" may not be part of
+	// it: that is where locks are.
 	Prefix string
 
 	// Timeout is how long a call waits for Redis, if its context lets it: one without
