@@ -44,7 +44,7 @@ func NewIntegration(id, secret string, opts *Options) (*Integration, error) {
 	if err := c.keep(o, "cl_guest-"); err != nil {
 		return nil, err
 	}
-	o.Accept = speaksForItself
+	o.Accept = c.speaksForItself
 	i := &Integration{credentials: c}
 	i.source = bearer.NewSource(func(ctx context.Context) (*bearer.Token, error) {
 		return c.ClientCredentials(ctx, nil)

@@ -40,8 +40,9 @@ func normalized(key string) string {
 	return strings.Join(parts, ":")
 }
 
-// speaksForItself reports whether a token is nobody's but its client's.
-func speaksForItself(t *bearer.Token) bool {
+// speaksForItself reports whether a token is nobody's but the client's. Another client's
+// may be under its key: that of id "a-b" and scope "c" is that of "a" and "b-c".
+func (c *Credentials) speaksForItself(t *bearer.Token) bool {
 	claims, err := DecodeUnverified(t.AccessToken)
-	return err == nil && (claims.Owner == nil || claims.Owner.ID == "")
+	return err == nil && claims.Application.ClientID == c.id && (claims.Owner == nil || claims.Owner.ID == "")
 }

@@ -330,6 +330,27 @@ func TestKeptInTheWrongPlace(t *testing.T) {
 	})
 }
 
+// Two clients can have one key, if a scope begins where the other's id ends.
+func TestForeignClient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, store := local(t, nil), memstore.New(nil)
+		other, err := s.Issue(commercelayertest.SalesChannelID, &commercelayertest.IssueOptions{Scope: commercelayertest.MarketScope})
+		if err != nil {
+			t.Fatal(err)
+		}
+		raw := `{"accessToken":"` + other.AccessToken + `","scope":"market:all"}`
+		if err := store.Set(t.Context(), integrationKey, []byte(raw), 0); err != nil {
+			t.Fatal(err)
+		}
+		o := optionsFor(s)
+		o.Storage = store
+		tok, err := newIntegration(t, o).Token()
+		if err != nil || tok.AccessToken == other.AccessToken {
+			t.Errorf("the integration uses another client's token (%v)", err)
+		}
+	})
+}
+
 func TestStorageIsRefused(t *testing.T) {
 	s := threeMethods{memstore.New(nil)}
 	for name, err := range map[string]error{
