@@ -132,7 +132,7 @@ func TestFeedThatCannotBeHad(t *testing.T) {
 		if n := truth.watches.Load(); n < 8 || n > 16 {
 			t.Errorf("%d calls of Watch in a minute, want about 10", n)
 		}
-		if n := strings.Count(log.String(), "feed broke off"); n < 3 || n > 6 {
+		if n := strings.Count(log.String(), "feed is down"); n < 3 || n > 6 {
 			t.Errorf("%d warnings in a minute, want one each ten seconds", n)
 		}
 		truth.wantGets(t, 55) // each 1.1 s

@@ -1,6 +1,7 @@
 package layered
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,7 +24,11 @@ func (s *store) warn(w *warning, err error) {
 	if last != 0 && time.Duration(now-last) < quietFor || !w.told.CompareAndSwap(last, now) {
 		return
 	}
-	s.opts.Logger.Warn("layered: "+w.text, slog.String("storage", s.opts.Name), slog.String("error", describe(err)))
+	attrs := []slog.Attr{slog.String("error", describe(err))}
+	if s.opts.Name != "" {
+		attrs = append(attrs, slog.String("storage", s.opts.Name))
+	}
+	s.opts.Logger.LogAttrs(context.Background(), slog.LevelWarn, "layered: "+w.text, attrs...)
 }
 
 // describe says what went wrong without the text of an error that is not known to

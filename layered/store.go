@@ -60,7 +60,7 @@ func New(truth bearer.CompareAndSwapper, opts *Options) bearer.CompareAndSwapper
 	s.ends.seed = s.generations.seed
 	s.stale.text = "the truth cannot be read, copies serve on"
 	s.nearFails.text = "a nearer layer fails, the truth is read instead"
-	s.feedBroke.text = "the change feed broke off, copies serve for a second only"
+	s.feedBroke.text = "the change feed is down, copies serve for a second only"
 	w, _ := truth.(bearer.Watcher)
 	s.feed = feed{truth: w, changed: s.changed, now: s.now, broke: func(err error) { s.warn(&s.feedBroke, err) }}
 	return able.As(truth, s)

@@ -7,7 +7,10 @@
 //
 // To have its settings in a shell, or to ask it by hand:
 //
-//	commercelayer-local > local.env &
+//	commercelayer-local | tee local.env
+//
+// and in another shell, when that has printed them,
+//
 //	. ./local.env
 //	curl $COMMERCELAYER_AUTH_URL/oauth/token -d grant_type=client_credentials -d client_id=$COMMERCELAYER_CLIENT_ID -d client_secret=$COMMERCELAYER_CLIENT_SECRET
 //	curl -H "Authorization: Bearer …" -H "Accept: application/vnd.api+json" $COMMERCELAYER_API_URL/api/skus

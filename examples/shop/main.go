@@ -34,6 +34,7 @@ func handler(shop *commercelayer.SalesChannel) http.Handler {
 		if refused, ok := errors.AsType[*tokenendpoint.Error](err); ok && refused.Code == "invalid_grant" {
 			http.Error(w, "check your email and password", http.StatusUnauthorized)
 		} else if err != nil {
+			log.Print(err)
 			http.Error(w, "nobody can sign in for a moment", http.StatusServiceUnavailable)
 		}
 	})
