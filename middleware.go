@@ -55,8 +55,8 @@ type MiddlewareOptions struct {
 
 	// Storefronts are the others that the same session serves, such as one for each
 	// market: a customer who signs in to one stays signed in to the others as the
-	// same Owner, anybody else is signed out of them, and one logout ends all. Each has a storage and a Key; an id says nothing without
-	// them.
+	// same Owner, anybody else is signed out of them, and one logout ends all. Each
+	// has a storage and a Key; an id says nothing without them.
 	Storefronts []*Storefront
 
 	// Pick chooses the request's storefront. nil, or one that Middleware has not

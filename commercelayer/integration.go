@@ -117,7 +117,7 @@ func (c *Credentials) coreAPIURL(ctx context.Context, src bearer.ContextTokenSou
 		return "", err
 	}
 	if want := c.hosts.url(claims.Organization.Slug); address != want {
-		return "", fmt.Errorf("commercelayer: the token was issued for another installation than that of %s: check Options.Domain and AuthURL", c.hosts.url("auth"))
+		return "", fmt.Errorf("commercelayer: the token was issued by another installation, or under another name, than %s: check Options.Domain and AuthURL, and that no program with others shares the Storage", c.hosts.url("auth"))
 	}
 	return address, nil
 }
