@@ -36,8 +36,13 @@ func Remembered(f *Storefront) (live, pinned int) {
 	f.live.Range(func(any, any) bool { live++; return true })
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return live, len(f.pinned)
+	f.unsaved.mu.Lock()
+	defer f.unsaved.mu.Unlock()
+	return live, len(f.pinned) + len(f.unsaved.all)
 }
+
+// BoundUnsaved changes how many customers may wait for f's storage.
+func BoundUnsaved(f *Storefront, n int) { f.unsaved.max = n }
 
 // NewRecord returns a customer's record as it is kept.
 func NewRecord(f *Storefront, t *Token, now time.Time) ([]byte, error) {

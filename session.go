@@ -229,6 +229,7 @@ func (s *Session) lose(c *customer, end State) {
 // resolve finds the customer, asking the home if it has not just been asked. nil
 // is a guest. The customer may have ended meanwhile.
 func (s *Session) resolve(ctx context.Context) (*customer, error) {
+	defer s.front.saveAll(ctx)
 	now := time.Now()
 	s.mu.Lock()
 	if s.known && (now.Sub(s.askedAt) < memo || s.cust == nil) {

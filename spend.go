@@ -292,7 +292,7 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 	}
 	c.mu.Lock()
 	c.take(next, kept)
-	c.saveAt, c.saveEnd = now.Add(time.Second), now.Add(f.life(next, now))
+	c.saveAt, c.saveEnd = now.Add(saveInterval), now.Add(f.life(next, now))
 	end, ended := c.end, c.ended
 	c.mu.Unlock()
 	switch {
@@ -301,7 +301,7 @@ func (c *customer) keep(ctx context.Context, ch change, t *Token) (s spending, o
 		go f.takeBack(ctx, t)
 		return spending{record: signedOut, by: c}, true, nil
 	case err != nil:
-		f.pin(c, now)
+		f.remember(ctx, c)
 	}
 	return spending{record: next, by: c, requested: true}, true, nil
 }
@@ -373,32 +373,47 @@ func (c *customer) catchUp(ctx context.Context) error {
 	return err
 }
 
-// saveAgain is catchUp in the background, at most once a second.
+// saveInterval is how often writing a record again is tried.
+const saveInterval = time.Second
+
+// saveAgain is save in the background, at most once a second.
 func (c *customer) saveAgain(ctx context.Context) {
-	now := time.Now()
+	if c.maySave(time.Now()) {
+		go c.save(detached(ctx))
+	}
+}
+
+// maySave reports whether the record is to be written again, now and by nobody else:
+// save has to follow.
+func (c *customer) maySave(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.saving || !c.mustSave(now) || now.Before(c.saveAt) {
-		return
+		return false
 	}
-	c.saving, c.saveAt = true, now.Add(time.Second)
-	changes := c.changes
-	ctx = detached(ctx)
-	go func() {
-		err := c.catchUp(ctx)
-		var raw []byte
-		lost := err == nil && c.unsaved(time.Now())
-		if lost {
-			raw, err = c.home.load(Uncached(ctx))
+	c.saving, c.saveAt = true, now.Add(saveInterval)
+	return true
+}
+
+// save is catchUp, which tells if it fails, and ends the customer if there is nothing
+// to catch up with.
+func (c *customer) save(ctx context.Context) error {
+	r := <-contain(ctx, func(ctx context.Context) (*Token, error) {
+		_, _, changes := c.latest()
+		if err := c.catchUp(ctx); err != nil || !c.unsaved(time.Now()) {
+			return nil, err
 		}
-		c.mu.Lock()
-		c.saving = false
-		c.mu.Unlock()
-		switch {
-		case err != nil:
-			c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: err})
-		case lost:
+		raw, err := c.home.load(Uncached(ctx))
+		if err == nil {
 			c.met(ctx, raw, changes)
 		}
-	}()
+		return nil, err
+	})
+	c.mu.Lock()
+	c.saving = false
+	c.mu.Unlock()
+	if r.err != nil {
+		c.front.opts.Observer(ctx, SaveFailed{Source: c.front.opts.Name + " customer", Err: r.err})
+	}
+	return r.err
 }

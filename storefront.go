@@ -106,6 +106,7 @@ type Storefront struct {
 	complaint complaint // about Customers
 	refusals  complaint // of what visitors have brought
 	strangers *strangers
+	unsaved   unsaved
 
 	mu      sync.Mutex              // guards what follows
 	pinned  map[*customer]time.Time // those that must be remembered until then, used or not
@@ -134,6 +135,7 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 		panic("bearer: StorefrontOptions.Guests needs a GuestKey, one that names the client and the scope of the guests' token")
 	}
 	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), strangers: newStrangers(), pinned: map[*customer]time.Time{}}
+	f.unsaved.all, f.unsaved.max = map[*customer]struct{}{}, maxUnsaved
 	f.guest = NewSource(guest, &SourceOptions{
 		Name:         f.opts.Name + " guest",
 		RefreshAhead: f.opts.RefreshAhead,
@@ -279,25 +281,22 @@ func (f *Storefront) find(key string) *customer {
 	return p.(weak.Pointer[customer]).Value()
 }
 
-// pin keeps c in memory until then, and for as long as its home lacks its record.
+// pin keeps c in memory until then.
 func (f *Storefront) pin(c *customer, until time.Time) {
 	f.sweep()
-	now := time.Now()
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.pinned[c].Before(until) {
 		f.pinned[c] = until
 	}
-	if len(f.pinned) <= maxPinned {
-		return
-	}
-	for other := range f.pinned { // any, but for those who would lose something by it
-		if other != c && !other.unsaved(now) {
-			delete(f.pinned, other)
+	for other := range f.pinned { // any
+		if len(f.pinned) <= maxPinned {
 			return
 		}
+		if other != c {
+			delete(f.pinned, other)
+		}
 	}
-	delete(f.pinned, c)
 }
 
 // sweep lets go of those who need not be remembered any more.
@@ -309,7 +308,8 @@ func (f *Storefront) sweep() {
 		return
 	}
 	f.sweepAt = now.Add(sweepInterval)
-	maps.DeleteFunc(f.pinned, func(c *customer, until time.Time) bool { return now.After(until) && !c.unsaved(now) })
+	f.unsaved.tidy(now)
+	maps.DeleteFunc(f.pinned, func(_ *customer, until time.Time) bool { return now.After(until) })
 }
 
 // takeBack revokes tokens that nobody is to have, and tells if that fails.

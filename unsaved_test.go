@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/memstore"
 )
 
 // A rotated token that cannot be written is served, kept, though nobody uses it,
@@ -251,4 +252,150 @@ func TestSignedOutBeforeItIsWritten(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A rotated token that could not be written is written as soon as the storage is back
+// and anybody comes: the customer's next request may go to another process.
+func TestUnsavedIsWrittenWhoeverComes(t *testing.T) {
+	for _, outage := range []time.Duration{5 * time.Second, 20 * time.Second, time.Hour} {
+		t.Run(fmt.Sprint(outage), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p, ways := newProvider(), taps(2, memstore.New(nil))
+				var sites []*site
+				for _, way := range ways {
+					sites = append(sites, p.site(t, nil, func(o *bearer.StorefrontOptions) { o.Customers = way }, nil))
+				}
+				v, stranger := sites[0].visitor("ada"), sites[0].visitor("eve")
+				v.signIn("ada")
+				pass(2 * time.Hour)
+				p.set(func() {
+					p.within = func(_ context.Context, kind, _ string) {
+						if kind == "refresh" {
+							ways[0].on("before", "swap", "", failWith(errDown))
+						}
+					}
+				})
+				v.wantWho("ada")
+				pass(outage)
+				collect()
+				ways[0].clear()
+				p.set(func() { p.within = nil })
+				for range 2 {
+					stranger.wantWho("guest")
+					pass(time.Second)
+				}
+				v.at(sites[1]).wantWho("ada")
+				wantEvents[bearer.CustomerExpired](t, sites[1].events, 0)
+				if outage < time.Hour {
+					p.wantRefreshes(t, 1)
+				}
+			})
+		})
+	}
+}
+
+// However many could not be written, all are when the storage is back, also those who
+// do not come. While it is away it is asked once a second, not once for each.
+func TestManyUnsaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many = 4100 // more than are remembered for anything else
+		s := newSite(t, nil)
+		visitors := make([]*visitor, many)
+		for i := range visitors {
+			visitors[i] = s.visitor("ada")
+			visitors[i].signIn("ada")
+		}
+		pass(2 * time.Hour)
+		s.shelf.failing(errDown, "swap")
+		for _, v := range visitors {
+			v.wantWho("ada")
+		}
+		collect()
+		stranger := s.visitor("eve")
+		before := s.shelf.count("swap")
+		for range 10 {
+			stranger.wantWho("guest")
+			pass(time.Second)
+		}
+		if got := s.shelf.count("swap") - before; got < 5 || got > 10 {
+			t.Errorf("%d writes in 10 s to a storage that fails, want one a second", got)
+		}
+		s.shelf.failing(nil)
+		stranger.wantWho("guest")
+		synctest.Wait()
+		there := s.p.site(t, s.shelf, nil, nil)
+		for _, v := range visitors {
+			v.at(there).wantWho("ada")
+		}
+		s.p.wantRefreshes(t, many)
+		pass(time.Second)
+		stranger.wantWho("guest")
+		pass(2 * time.Minute)
+		s.bystander() // tidies up
+		collect()
+		if _, held := bearer.Remembered(s.front); held > 1 {
+			t.Errorf("%d customers are held on to, though the storage has them", held)
+		}
+	})
+}
+
+// More than can be remembered are let go, which is told of each.
+func TestTooManyUnsaved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		bearer.BoundUnsaved(s.front, 3)
+		visitors := make([]*visitor, 5)
+		for i := range visitors {
+			visitors[i] = s.visitor("ada")
+			visitors[i].signIn("ada")
+		}
+		pass(2 * time.Hour)
+		s.shelf.failing(errDown, "swap")
+		for _, v := range visitors {
+			v.wantWho("ada")
+		}
+		given := 0
+		for _, e := range eventsOf[bearer.SaveFailed](s.events) {
+			if contains(e.Err.Error(), "too many customers") {
+				given++
+			}
+		}
+		if given != 2 {
+			t.Errorf("told of %d customers who are let go, want 2", given)
+		}
+		if _, held := bearer.Remembered(s.front); held != 3 {
+			t.Errorf("%d are held on to, want 3", held)
+		}
+	})
+}
+
+// A storage that panics while a record is written again takes no process with it.
+func TestStoragePanicsWhenWrittenAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, nil)
+		v := s.visitor("ada")
+		v.signIn("ada")
+		pass(2 * time.Hour)
+		s.shelf.failing(errDown, "swap")
+		v.wantWho("ada")
+		s.shelf.faults(func(_ context.Context, op, _ string) error {
+			if op == "swap" {
+				panic("s3cr3t")
+			}
+			return nil
+		}, nil)
+		for range 3 {
+			pass(time.Second)
+			v.wantWho("ada")
+			synctest.Wait()
+		}
+		wantEvents[bearer.SaveFailed](t, s.events, 4)
+		s.shelf.failing(nil)
+		pass(time.Second)
+		v.wantWho("ada")
+		synctest.Wait()
+		if _, text, _ := s.shelf.only(); !contains(text, `"s3cr3t-refresh-2"`) {
+			t.Errorf("the storage has %s, want the rotated token", text)
+		}
+	})
 }
