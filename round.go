@@ -44,9 +44,10 @@ func (s *Source) request(ctx context.Context, seen *held) (*Token, error) {
 		if err != nil {
 			return nil, err
 		}
+		var t *Token
+		err = errNoAnswer // if there is a panic
 		defer func() { end(err) }()
-		t, err := s.obtain(ctx, &r)
-		if err != nil {
+		if t, err = s.obtain(ctx, &r); err != nil {
 			return nil, err
 		}
 		close(obtained)

@@ -149,7 +149,7 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 	var t *Token
 	known := c.isRefused(rec.token)
 	if !known {
-		t, err = f.opts.Refresh(ctx, rec.token)
+		t, err = c.ask(ctx, rec.token)
 	}
 	switch {
 	case known || isInvalidGrant(err):
@@ -161,10 +161,18 @@ func (c *customer) spendAlone(ctx context.Context, l *lease, rec record) (s spen
 			l.pause(ctx, err)
 		}
 		return spending{}, true, err
-	case t == nil || t.AccessToken == "":
-		return spending{}, true, errEmptyToken
 	}
 	return c.keep(context.WithoutCancel(ctx), change{rec, kept, changes}, received(t, start))
+}
+
+// ask makes the token request. One that panics or brings nothing has failed as any
+// other, also for those who would make the same one.
+func (c *customer) ask(ctx context.Context, old *Token) (*Token, error) {
+	r := <-contain(ctx, func(ctx context.Context) (*Token, error) { return c.front.opts.Refresh(ctx, old) })
+	if r.err == nil && (r.token == nil || r.token.AccessToken == "") {
+		r.err = errEmptyToken
+	}
+	return r.token, r.err
 }
 
 // current is the record as it is now: the home's, or the one that the home has
