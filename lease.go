@@ -17,7 +17,7 @@ const (
 	leaseRenew = time.Second            // how often a living one renews it
 	leasePoll  = 100 * time.Millisecond // how often the others look
 	leaseMax   = time.Minute            // for how long it is renewed if the request has no time limit
-	noteWait   = 3 * time.Second / 2    // how long to wait for what a lost holder may have got
+	noteWait   = 6 * time.Second / 5    // how long to wait for what a lost holder may have got
 	noteLife   = time.Hour              // longer than any process is stopped and goes on
 	patience   = time.Second            // for how long a storage may fail before a refresh token is spent without it
 	slowTry    = time.Second / 4        // what takes longer is a storage that is slow

@@ -209,7 +209,7 @@ func TestNotesDiffer(t *testing.T) {
 }
 
 // A holder that dies is waited for for a lease, and if it has noted the token for
-// a second and a half more; then the token is spent once more, by one process.
+// 1.2 seconds more; then the token is spent once more, by one process.
 func TestHolderDies(t *testing.T) {
 	tests := []struct {
 		name, when, op, key string

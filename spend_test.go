@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/memstore"
 )
 
 // A slow refresh that ends after the logout brings nobody back, and what it brings
@@ -238,4 +239,34 @@ func TestTokenRequestsKnowNoSession(t *testing.T) {
 			t.Errorf("requests %v", kinds)
 		}
 	})
+}
+
+// The result dies with its holder, and who has waited for it in vain is told within 5
+// seconds that the session is over.
+func TestCustomerResultIsLost(t *testing.T) {
+	for range 100 { // waiting is spread
+		synctest.Test(t, func(t *testing.T) {
+			p, ways := &idp{}, taps(2, memstore.New(nil))
+			one, two := single(p, ways[0], nil), single(p, ways[1], nil)
+			setCustomer(t, one, p.login("ada", true))
+			actsAs(t, two, "ada")
+			pass(2 * time.Hour)
+			over := make(chan struct{})
+			dead := func(context.Context) error { <-over; return errDown }
+			ways[0].on("before", "swap", singleKey, func(ctx context.Context) error {
+				ways[0].on("before", "", "", dead)
+				return dead(ctx)
+			})
+			go one.TokenContext(t.Context())
+			synctest.Wait()
+			p.wantRefreshes(t, 1)
+			start := time.Now()
+			isOver(t, two, true)
+			if took := time.Since(start); took < 3*time.Second || took > 5*time.Second {
+				t.Errorf("it took %v, want 5 s at most", took)
+			}
+			close(over)
+			pass(time.Minute)
+		})
+	}
 }

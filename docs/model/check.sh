@@ -2,7 +2,7 @@
 # Checks the model of the distributed refresh with spin: that the protocol has all
 # the properties that ../fleet.md promises, and that it loses one of them with each
 # rule that is taken away. It brings spin and gcc: on Debian as root by itself,
-# elsewhere it says what to install. It takes half a minute and 600 MB.
+# elsewhere it says what to install. It takes about a minute of CPU, and 600 MB.
 #
 # With arguments it tries one configuration of refresh.pml and prints the shortest
 # way to what is violated: ./check.sh -DNO_NOTE -DFAMILY=1 -DFAULTS=1
