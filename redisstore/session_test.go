@@ -158,3 +158,39 @@ func TestSessionRoundTrips(t *testing.T) {
 		})
 	}
 }
+
+// Nobody can write to a Redis that is full, but everybody can sign out.
+func TestSignOutOfAFullRedis(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	c := bearer.NewSingleCustomer(&bearer.StorefrontOptions{Customers: open(t, server.URL(), nil), Key: "customer"})
+	if err := c.SetCustomer(t.Context(), issued("a token")); err != nil {
+		t.Fatal(err)
+	}
+	server.Do("CONFIG", "SET", "maxmemory", "1")
+	wantError(t, c.SetCustomer(t.Context(), issued("another token")), "OOM")
+	if err := c.Logout(t.Context()); err != nil {
+		t.Errorf("Logout: %v", err)
+	}
+	if left := server.Do("EXISTS", "customer"); left != "0" {
+		t.Errorf("%s records are left, want none", left)
+	}
+}
+
+// What is of another type in Redis is replaced by the next token, for all processes.
+func TestSourceReplacesAnotherType(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t)
+	server.Do("HSET", "token", "a", "b")
+	requests := 0
+	for range 3 {
+		src := bearer.NewSource(func(context.Context) (*bearer.Token, error) { requests++; return issued("a token"), nil },
+			&bearer.SourceOptions{Storage: open(t, server.URL(), nil), Key: "token"})
+		if _, err := src.TokenContext(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kind := server.Do("TYPE", "token"); kind != "string" || requests != 1 {
+		t.Errorf("%d requests, and what is there is a %s, want 1 and a string", requests, kind)
+	}
+}
