@@ -64,9 +64,10 @@ func (b *browser) endOthers(ctx context.Context, f *Storefront, owner Owner) {
 			if r, err := other.readRecord(s.load()); err != nil || r.state != StateCustomer || sameOwner(r.owner, owner) {
 				return
 			}
-			gone, err := s.end(ctx)
-			if err != nil {
-				other.down(ctx, err)
+			var gone []*Token
+			ended := <-contain(ctx, func(ctx context.Context) (_ *Token, err error) { gone, err = s.end(ctx); return nil, err })
+			if ended.err != nil {
+				other.down(ctx, ended.err)
 			}
 			other.dismiss(ctx, gone)
 		})
@@ -99,7 +100,10 @@ func (m *move) run(ctx context.Context) (life time.Duration) {
 	for !ran {
 		m.front.spends.Do(m.from.key, func() (any, error) {
 			ran = true
-			life = m.inTurn(ctx)
+			moved := <-contain(ctx, func(ctx context.Context) (*Token, error) { life = m.inTurn(ctx); return nil, nil })
+			if moved.err != nil {
+				m.front.down(ctx, moved.err)
+			}
 			return spending{record: signedOut}, nil
 		})
 	}
