@@ -362,18 +362,18 @@ func (l *lease) linger(ctx context.Context, write func(context.Context) error) {
 		l.finish(ctx)
 		return
 	}
-	ctx = context.WithoutCancel(ctx)
-	go func() {
+	contain(context.WithoutCancel(ctx), func(ctx context.Context) (*Token, error) {
+		defer l.abandon()
 		pause := backoff{leasePoll, time.Second}
 		for n, end := 1, time.Now().Add(lingerTime); time.Now().Before(end); n++ {
 			<-time.After(pause.after(n))
 			if write(ctx) == nil {
 				l.finish(ctx)
-				return
+				break
 			}
 		}
-		l.abandon()
-	}()
+		return nil, nil
+	})
 }
 
 // digestOf names a refresh token to those who have it.
