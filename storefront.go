@@ -252,6 +252,12 @@ func (c customerOnly) Evict(ctx context.Context, rejected *Token) error {
 	return c.front.Evict(ctx, rejected)
 }
 
+// String names the storefront.
+func (c customerOnly) String() string { return c.front.String() + ".CustomerOnly()" }
+
+// Format prints what String returns, whatever the verb.
+func (c customerOnly) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
 // customer returns the live customer under key, or makes one of r.
 func (f *Storefront) customer(key string, h home, r record) *customer {
 	for {

@@ -3,6 +3,7 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"sync"
@@ -222,4 +223,14 @@ func TestStorefrontSharesCustomers(t *testing.T) {
 			t.Errorf("%d tokens of one customer in memory, want 1", len(seen))
 		}
 	})
+}
+
+// What a source prints as is its storefront's name, never what is within.
+func TestCustomerOnlyPrintsItsName(t *testing.T) {
+	f := bearer.NewStorefront(guestToken("shop"), &bearer.StorefrontOptions{Name: "shop"})
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d"} {
+		if got, want := fmt.Sprintf(verb, f.CustomerOnly()), `bearer.Storefront("shop").CustomerOnly()`; got != want {
+			t.Errorf("%s prints %s, want %s", verb, got, want)
+		}
+	}
 }
