@@ -97,11 +97,11 @@ func (out outage) begin(w *shops, n int) *ongoing {
 	return o
 }
 
-// each calls run with an outage at each operation, one after another.
+// each calls run with an outage at one operation after another, see stride.
 func (out outage) each(t *testing.T, world func(*testing.T) *shops, run func(o *ongoing)) {
 	n := 0
 	for reached := true; reached && !t.Failed(); {
-		n++
+		n += stride()
 		synctest.Test(t, func(t *testing.T) {
 			o := out.begin(world(t), n)
 			run(o)
