@@ -18,8 +18,8 @@ import (
 // secret does not show.
 type Client struct {
 	options *Options // a pointer also hides it in a struct of somebody else's that is printed
-	token   endpoint
-	revoke  endpoint // zero: none
+	token   address
+	revoke  address // zero: none
 }
 
 // New returns a Client for the endpoint at tokenURL, which must be https, or
@@ -57,7 +57,7 @@ func (c *Client) Token(ctx context.Context, g Grant) (*Response, error) {
 	var r *Response
 	x := &exchange{
 		options:    c.options,
-		endpoint:   c.token,
+		address:    c.token,
 		action:     g.name(),
 		replayable: g.replayable(),
 		limitKey:   g.LimitKey,
@@ -122,7 +122,7 @@ func (c *Client) Revoke(ctx context.Context, token string, opts *RevokeOptions) 
 	}
 	x := &exchange{
 		options:    c.options,
-		endpoint:   c.revoke,
+		address:    c.revoke,
 		action:     "revocation",
 		replayable: true,
 		limitKey:   o.LimitKey,

@@ -16,6 +16,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/bearerkit/bearer/internal/endpoint"
 	"github.com/bearerkit/bearer/internal/retryafter"
 	"github.com/hashicorp/go-retryablehttp"
 )
@@ -35,7 +36,7 @@ const (
 // addresses, is not looked at.
 type exchange struct {
 	options    *Options
-	endpoint   endpoint
+	address    address
 	action     string
 	replayable bool
 	limitKey   string
@@ -58,7 +59,7 @@ func (x *exchange) do(ctx context.Context, m message) *Error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, x.options.Timeout)
 	defer cancel()
-	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, x.endpoint.url, m.body)
+	req, err := retryablehttp.NewRequestWithContext(ctx, http.MethodPost, x.address.url, m.body)
 	if err != nil {
 		return x.failure("the request could not be built", err)
 	}
@@ -86,7 +87,7 @@ func (x *exchange) do(ctx context.Context, m message) *Error {
 	return x.result
 }
 
-func (x *exchange) key() limitKey { return limitKey{x.endpoint.url, x.limitKey} }
+func (x *exchange) key() limitKey { return limitKey{x.address.url, x.limitKey} }
 
 // RoundTrip makes one attempt and judges it.
 func (x *exchange) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -149,7 +150,7 @@ func (x *exchange) judge(call, attempt context.Context, resp *http.Response, bod
 		x.options.RateLimit.answered(x.key(), sent)
 	}
 	e := &Error{
-		Host:     x.endpoint.host,
+		Host:     x.address.host,
 		Action:   x.action,
 		Status:   resp.StatusCode,
 		Attempts: x.attempts,
@@ -188,7 +189,7 @@ func (x *exchange) judge(call, attempt context.Context, resp *http.Response, bod
 	e.err = bodyErr
 	e.explain()
 	if e.Status >= 300 && e.Status < 400 {
-		if to := origin(resp, x.endpoint.url); to != "" && !x.secrets.in(to) {
+		if to := origin(resp, x.address.url); to != "" && !x.secrets.in(to) {
 			e.next += " (it points to " + to + ")"
 		}
 	}
@@ -241,7 +242,7 @@ func (x *exchange) unanswered(call, attempt context.Context, err error, c *conne
 	case attempt.Err() != nil:
 		e.problem = "no answer in time"
 		e.err = errors.Join(attempt.Err(), err)
-	case errors.Is(err, errNotLoopback):
+	case errors.Is(err, endpoint.ErrNotLoopback):
 		e.problem, e.next = "the host is not on this machine", "use https, or the host's loopback address"
 		e.transient = false
 	case notTLS(err):
@@ -261,7 +262,7 @@ func (x *exchange) unanswered(call, attempt context.Context, err error, c *conne
 }
 
 func (x *exchange) failure(problem string, err error) *Error {
-	return &Error{Host: x.endpoint.host, Action: x.action, Attempts: x.attempts, problem: problem, err: err}
+	return &Error{Host: x.address.host, Action: x.action, Attempts: x.attempts, problem: problem, err: err}
 }
 
 func (x *exchange) ended(ctx context.Context) *Error {

@@ -6,10 +6,10 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"strings"
 	"time"
+
+	"github.com/bearerkit/bearer/internal/endpoint"
 )
 
 // AuthStyle is the way in which a client presents its secret.
@@ -82,7 +82,7 @@ func (o *Options) withDefaults() Options {
 	}
 	r.Header = canonical(r.Header)
 	if r.Base == nil {
-		r.Base = defaultBase{http.DefaultTransport}
+		r.Base = endpoint.Base()
 	}
 	if r.Timeout == 0 {
 		r.Timeout = defaultTimeout
@@ -131,40 +131,18 @@ func (o Options) Format(s fmt.State, _ rune) { io.WriteString(s, o.String()) }
 // LogValue is what String returns.
 func (o Options) LogValue() slog.Value { return slog.StringValue(o.String()) }
 
-// endpoint is an address that secrets may be sent to.
-type endpoint struct {
+// address is one that secrets may be sent to.
+type address struct {
 	url  string
 	host string
 }
 
-// parseEndpoint never quotes raw, nor the error of url.Parse, which does: it
-// may hold credentials.
-func parseEndpoint(name, raw string) (endpoint, error) {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil:
-		return endpoint{}, fmt.Errorf("tokenendpoint: the %s is not a URL: want https://host/path", name)
-	case u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.Opaque != "":
-		return endpoint{}, fmt.Errorf("tokenendpoint: the %s is not an absolute http URL: want https://host/path", name)
-	case u.User != nil:
-		return endpoint{}, fmt.Errorf("tokenendpoint: the %s holds a user name or password: use Options.ClientID and ClientSecret", name)
-	case u.Fragment != "" || strings.Contains(raw, "#"):
-		return endpoint{}, fmt.Errorf("tokenendpoint: the %s has a fragment, which RFC 6749 §3.2 forbids: remove what follows the #", name)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		return endpoint{}, fmt.Errorf("tokenendpoint: the %s would send secrets to %s unencrypted: use https (plain http is for the loopback host only)", name, u.Host)
+func parseEndpoint(name, raw string) (address, error) {
+	u, err := endpoint.Parse(raw)
+	if err != nil {
+		return address{}, fmt.Errorf("tokenendpoint: the %s %w", name, err)
 	}
-	return endpoint{url: u.String(), host: u.Host}, nil
-}
-
-// loopback trusts the name localhost and those below it (RFC 6761 §6.3), as
-// browsers do.
-func loopback(host string) bool {
-	host = strings.TrimSuffix(strings.ToLower(host), ".")
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") {
-		return true
-	}
-	ip, err := netip.ParseAddr(host)
-	return err == nil && ip.Unmap().IsLoopback()
+	return address{url: u.String(), host: u.Host}, nil
 }
 
 // reserved lists the headers that the package sets, and those that would

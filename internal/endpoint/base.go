@@ -1,4 +1,4 @@
-package tokenendpoint
+package endpoint
 
 import (
 	"errors"
@@ -10,14 +10,18 @@ import (
 	"time"
 )
 
-var errNotLoopback = errors.New("tokenendpoint: the address is not a loopback address")
+// ErrNotLoopback is what comes of an unencrypted request to another machine.
+var ErrNotLoopback = errors.New("the address is not a loopback address")
 
-// defaultBase is the Base of those who set none. What goes unencrypted stays on
-// this machine: a name below localhost may be anything to a resolver, and no
-// such name at all to a proxy's settings.
-type defaultBase struct{ https http.RoundTripper }
+// Base returns a transport for those who set none: https goes through
+// http.DefaultTransport, and what goes unencrypted stays on this machine: a name
+// below localhost may be anything to a resolver, and no such name at all to a
+// proxy's settings.
+func Base() http.RoundTripper { return base{http.DefaultTransport} }
 
-func (b defaultBase) RoundTrip(r *http.Request) (*http.Response, error) {
+type base struct{ https http.RoundTripper }
+
+func (b base) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Scheme == "http" {
 		return loopbackTransport().RoundTrip(r)
 	}
@@ -30,11 +34,11 @@ var loopbackTransport = sync.OnceValue(func() *http.Transport {
 	if !ok {
 		t = new(http.Transport)
 	}
-	return loopbackOnly(t)
+	return LoopbackOnly(t)
 })
 
-// loopbackOnly is t with no proxy and no way off this machine.
-func loopbackOnly(t *http.Transport) *http.Transport {
+// LoopbackOnly is t with no proxy and no way off this machine.
+func LoopbackOnly(t *http.Transport) *http.Transport {
 	t = t.Clone()
 	t.Proxy = nil
 	t.DialContext = (&net.Dialer{
@@ -42,7 +46,7 @@ func loopbackOnly(t *http.Transport) *http.Transport {
 		Control: func(_, address string, _ syscall.RawConn) error {
 			// The address is that of the connection, after any look-up.
 			if to, err := netip.ParseAddrPort(address); err != nil || !to.Addr().Unmap().IsLoopback() {
-				return errNotLoopback
+				return ErrNotLoopback
 			}
 			return nil
 		},
