@@ -23,16 +23,21 @@ const (
 	OriginHeader  Origin = "header"  // the request's own bearer token, see [Verifier]
 )
 
-// Authorization is a token and whom it speaks for. Printed, it shows the owner
-// and not the token. The zero value authorizes nobody.
+// Authorization is a token and whom it speaks for. Printed, it shows the owner,
+// neither the token nor the claims. The zero value authorizes nobody.
 type Authorization struct {
 	Token  *Token `json:"-"` // shared: it must not be modified, nor logged
 	Owner  Owner  // zero for a guest, or if [StorefrontOptions] has no Owner
 	Scope  string // as far as known
 	Origin Origin
+
+	// Claims is what the [Verifier] of the request's own token has made of it, such as
+	// a *verify.Claims; nil for a token that nobody has verified. It is shared, and must
+	// not be modified.
+	Claims any `json:"-"`
 }
 
-// String names the owner and the origin, never the token.
+// String names the owner and the origin, never the token or the claims.
 func (a Authorization) String() string {
 	who := "guest"
 	if a.Owner != (Owner{}) {
@@ -44,7 +49,7 @@ func (a Authorization) String() string {
 // Format prints what String returns, whatever the verb.
 func (a Authorization) Format(f fmt.State, _ rune) { io.WriteString(f, a.String()) }
 
-// LogValue names owner, scope and origin, never the token.
+// LogValue names owner, scope and origin, never the token or the claims.
 func (a Authorization) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("owner_type", a.Owner.Type), slog.String("owner_id", a.Owner.ID),
 		slog.String("scope", a.Scope), slog.String("origin", string(a.Origin)))

@@ -1,25 +1,17 @@
 package bearer
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// Verifier checks a bearer token that came with a request (RFC 6750 §2.1). It must
-// be safe for concurrent use. The error must not quote the token.
-type Verifier interface {
-	// Verify returns whom the token speaks for, or why it is not to be trusted. It is
-	// not told for which Storefront: see MiddlewareOptions.Verifier.
-	Verify(ctx context.Context, token string) (*Authorization, error)
-}
-
 // inbound is the authorization that a request has brought itself. It is used as it
 // is: nothing here can refresh it.
 type inbound struct {
-	authorization *Authorization
+	brought       string        // the token of the request's header, which the Verifier may have changed for another
+	authorization Authorization // a copy: the Verifier's may be other requests' too
 	used          atomic.Bool
 	rejected      atomic.Bool
 }
@@ -41,7 +33,7 @@ func (in *inbound) customer() (*Authorization, error) {
 	if in.authorization.Owner == (Owner{}) {
 		return nil, nil
 	}
-	return in.authorization, nil
+	return &in.authorization, nil
 }
 
 func (in *inbound) state() State {
@@ -55,17 +47,11 @@ func (in *inbound) state() State {
 	return StateCustomer
 }
 
-// challenge is what to answer those whom in does not make a customer; in may be nil.
-func (in *inbound) challenge() string {
-	if in != nil && in.state() == StateExpired {
-		return `Bearer error="invalid_token"`
-	}
-	return "Bearer"
-}
-
-func (in *inbound) evict(rejected *Token) error {
-	if in.authorization.Token.AccessToken == rejected.AccessToken {
-		in.rejected.Store(true)
+// evict notes that the API has rejected the token, and has it refused at the door for
+// a while if r, which may be nil, can do that.
+func (in *inbound) evict(rejected *Token, r Refuser) error {
+	if in.authorization.Token.AccessToken == rejected.AccessToken && in.rejected.CompareAndSwap(false, true) && r != nil {
+		r.Refuse(in.brought, refuseFor)
 	}
 	return ErrCustomerExpired
 }
@@ -90,25 +76,32 @@ func bearerToken(h http.Header) (token string, ok bool) {
 	return token, true
 }
 
-// verify looks at the request's own token. Without one it returns nil; one that is
-// refused has been answered, and ok is false.
-func verify(w http.ResponseWriter, r *http.Request, v Verifier) (in *inbound, ok bool) {
+var (
+	errNotOneBearer = &safeError{"the Authorization header is not one bearer token", nil}
+	errNobody       = &safeError{"the Verifier has returned no error, and no token either", nil}
+)
+
+// admit looks at the request's own token. Without one, in and ref are nil; one that is
+// not admitted is to be answered with ref.
+func (sh *shop) admit(r *http.Request) (in *inbound, ref *Refusal) {
 	token, ok := bearerToken(r.Header)
 	if !ok {
-		return nil, true
+		return nil, nil
 	}
 	if token == "" {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_request"`)
-		http.Error(w, "the Authorization header is not one bearer token", http.StatusBadRequest)
-		return nil, false
+		return nil, &Refusal{http.StatusBadRequest, codeInvalidRequest, errNotOneBearer}
 	}
-	a, err := v.Verify(r.Context(), token)
-	if err != nil || a == nil || a.Token == nil || a.Token.AccessToken == "" {
-		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		http.Error(w, "the access token is not valid", http.StatusUnauthorized)
-		return nil, false
+	ctx := r.Context()
+	a, err := sh.opts.Verifier.Verify(ctx, token)
+	switch {
+	case err != nil && (isUnavailable(err) || ctx.Err() != nil):
+		return nil, unavailable(err)
+	case err != nil:
+		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
+	case a == nil || a.Token == nil || a.Token.AccessToken == "":
+		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, errNobody}
 	}
-	a = new(*a)
-	a.Origin = OriginHeader
-	return &inbound{authorization: a}, true
+	in = &inbound{brought: token, authorization: *a}
+	in.authorization.Origin = OriginHeader
+	return in, nil
 }

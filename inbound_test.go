@@ -71,7 +71,7 @@ func TestInbound(t *testing.T) {
 		s, c := verifying(t)
 		b := s.tab(t)
 		b.get("/login/ann")
-		const malformed, invalid = `Bearer error="invalid_request"`, `Bearer error="invalid_token"`
+		const malformed, invalid = `Bearer realm="bearer", error="invalid_request"`, `Bearer realm="bearer", error="invalid_token"`
 		tests := []struct {
 			name      string
 			header    []string // Authorization

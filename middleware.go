@@ -47,11 +47,26 @@ type MiddlewareOptions struct {
 	SessionID func(*http.Request) string
 
 	// Verifier admits requests with a bearer token of their own, which then decides
-	// alone: no cookie is looked at. One that it refuses is answered with 401. If
-	// nil, an Authorization header is not looked at. With several Storefronts the
-	// token goes out with the calls of each, whichever Pick or Session.For has chosen:
-	// admit only what is good for all of them.
+	// alone: no cookie is looked at. One that it refuses is answered with 401, and a
+	// header that is not one bearer token with 400. If nil, an Authorization header is
+	// not looked at. With several Storefronts the token goes out with the calls of each,
+	// whichever Pick or Session.For has chosen: admit only what is good for all of them.
 	Verifier Verifier
+
+	// Realm is that of the challenges to those who may come with a token (RFC 6750 §3).
+	// It must do without control characters, quotes and backslashes. Default "bearer".
+	Realm string
+
+	// Denied answers those whom the Verifier refuses, and whom a [Require] without a
+	// Denied of its own does. RefusalFromContext tells why, and the header has the
+	// challenge already. There is no session for those who are refused at the door.
+	// Default: 400, 401 or 403 in plain text; in the form of JSON:API for who accepts
+	// JSON, or has brought a token and does not accept HTML.
+	Denied http.Handler
+
+	// Failed answers likewise when nobody can tell for the time being. Default: 503
+	// Service Unavailable; Retry-After is set already.
+	Failed http.Handler
 
 	// Storefronts are the others that the same session serves, such as one for each
 	// market: a customer who signs in to one stays signed in to the others as the
@@ -70,6 +85,8 @@ type shop struct {
 	fronts []*Storefront // the first is the default
 	cookie idCookie
 	plain  bool // the Carrier's records may be made up
+
+	refuser Refuser // the Verifier, if it is one
 }
 
 // Middleware gives each request a [Session] with f, or with the one that Pick
@@ -108,6 +125,10 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	if c, ok := o.Carrier.(PlainCarrier); ok {
 		sh.plain = c.Plain()
 	}
+	sh.refuser, _ = o.Verifier.(Refuser)
+	if o.Realm == "" {
+		o.Realm = defaultRealm
+	}
 	keys, guests := map[place]bool{}, map[place]bool{}
 	for _, f := range sh.fronts {
 		if f == nil {
@@ -135,6 +156,9 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	}
 	if o.Carrier != nil && o.SessionID != nil {
 		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")
+	}
+	if !isRealm(o.Realm) {
+		panic(fmt.Sprintf("bearer: MiddlewareOptions.Realm %q cannot be quoted: leave out control characters, quotes and backslashes", o.Realm))
 	}
 	switch name := strings.ToLower(o.Cookie); {
 	case (&http.Cookie{Name: sh.cookie.name, Value: "x"}).Valid() != nil:
@@ -227,10 +251,12 @@ func (v *visit) Format(f fmt.State, _ rune) { io.WriteString(f, v.String()) }
 func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler) {
 	v := &visit{Context: r.Context(), shop: sh, front: sh.pick(r), request: r, cookies: r.Header["Cookie"], caching: w.Header()["Cache-Control"]}
 	if sh.opts.Verifier != nil {
-		var ok bool
-		if v.inbound, ok = verify(w, r, sh.opts.Verifier); !ok {
+		in, ref := sh.admit(r)
+		if ref != nil {
+			sh.refuse(w, r, ref, RequireOptions{}, true)
 			return
 		}
+		v.inbound = in
 	}
 	v.response = response{ResponseWriter: w, owner: v}
 	defer v.response.finish()

@@ -1,30 +1,93 @@
 package bearer
 
 import (
+	"context"
 	"errors"
 	"net/http"
-	"strconv"
-	"time"
 )
 
-// RequireOptions are the optional settings of [RequireCustomer].
+// RequireOptions are the optional settings of [RequireCustomer], [RequireBearer] and
+// [Require].
 type RequireOptions struct {
-	// Denied answers those who are no customers, by sending them to a sign-in page
-	// for example; Session.State tells guests from customers who have expired.
-	// Default: 401 Unauthorized in plain text, with a challenge if the Middleware
-	// has a Verifier (RFC 6750 §3).
+	// Denied answers those who are not let through, by sending them to a sign-in page
+	// for example: RefusalFromContext tells why, Session.State tells guests from
+	// customers who have expired. If the Middleware has a Verifier, the header has the
+	// challenge already (RFC 6750 §3). Default: MiddlewareOptions.Denied, which see.
 	Denied http.Handler
 
-	// Failed answers when nobody can tell for the time being, or when the customer's
-	// token cannot be had. Default: 503 Service Unavailable in plain text, with
-	// Retry-After.
+	// Failed answers when nobody can tell for the time being, or when the visitor's
+	// token cannot be had; the header has Retry-After already. Default:
+	// MiddlewareOptions.Failed, which see.
 	Failed http.Handler
 }
 
 // RequireCustomer lets only customers through, with a token that is good now. It
 // belongs within [Middleware]; without it all requests are answered with 500. The
 // options may be nil.
+//
+// Guests are answered with 401, those who have brought a guest's token of their own
+// with 403 (RFC 6750 §3.1: insufficient_scope).
 func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
+	return require("RequireCustomer", opts, func(ctx context.Context, s *Session) *Refusal {
+		if _, err := s.Customer(ctx); err != nil {
+			return s.refusal(err)
+		}
+		return nil
+	})
+}
+
+// RequireBearer lets only requests through that have brought a bearer token of their
+// own, a guest's or a customer's, which is good still. Cookies do not count: a browser
+// adds them to the requests of other sites too, but never such a token, so that what is
+// within needs no other defence against forged requests (CSRF). It belongs within
+// [Middleware] with a Verifier; without, all requests are answered with 500. The options
+// may be nil.
+func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
+	return require("RequireBearer", opts, func(_ context.Context, s *Session) *Refusal {
+		if s.browser.inbound == nil {
+			return s.refusal(errNoBearer)
+		}
+		if _, err := s.browser.inbound.token(); err != nil {
+			return s.refusal(err)
+		}
+		return nil
+	})
+}
+
+var errNoBearer = &safeError{"the request has brought no bearer token", ErrNoCustomer}
+
+// Require lets those through for whom check returns nil. It is called with the
+// session's authorization, as [Session.Authorization] has it: the one that the request
+// has brought, else the customer's, else the guests'. It must not modify that, and be
+// safe for concurrent use.
+//
+// An [UnavailableError] of check, a [TokenError], or one that says that a context has
+// ended, is answered by Failed; any other by Denied: with 401 if the visitor is a guest,
+// who may sign in, else with 403. If the request has brought a token the challenge has
+// insufficient_scope, and the method Description() string of an error in the chain tells
+// the client why, as with a [Verifier]. Nothing else of the error is shown.
+//
+// It belongs within [Middleware]; without it all requests are answered with 500. It
+// panics if check is nil. The options may be nil.
+func Require(check func(ctx context.Context, a *Authorization) error, opts *RequireOptions) func(http.Handler) http.Handler {
+	if check == nil {
+		panic("bearer: Require needs a check: to let all customers through use RequireCustomer")
+	}
+	return require("Require", opts, func(ctx context.Context, s *Session) *Refusal {
+		a, err := s.Authorization(ctx)
+		if err != nil {
+			return s.refusal(err)
+		}
+		if err = check(ctx, a); err != nil {
+			return s.rejected(ctx, a, err)
+		}
+		return nil
+	})
+}
+
+// require is what the middlewares have in common: admit is nil for those who are let
+// through.
+func require(name string, opts *RequireOptions, admit func(context.Context, *Session) *Refusal) func(http.Handler) http.Handler {
 	var o RequireOptions
 	if opts != nil {
 		o = *opts
@@ -32,36 +95,55 @@ func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			s, ok := FromContext(r.Context())
-			if !ok {
-				http.Error(w, "RequireCustomer needs Middleware round it", http.StatusInternalServerError)
+			switch {
+			case !ok:
+				http.Error(w, name+" needs Middleware round it", http.StatusInternalServerError)
+				return
+			case name == "RequireBearer" && s.browser.opts.Verifier == nil:
+				http.Error(w, name+" needs a Middleware with a Verifier round it", http.StatusInternalServerError)
 				return
 			}
-			_, err := s.Customer(r.Context())
-			switch {
-			case err == nil:
-				next.ServeHTTP(w, r)
-			case errors.Is(err, ErrNoCustomer) && o.Denied != nil:
-				o.Denied.ServeHTTP(w, r)
-			case errors.Is(err, ErrNoCustomer):
-				if s.browser.opts.Verifier != nil {
-					w.Header().Set("WWW-Authenticate", s.browser.inbound.challenge())
-				}
-				http.Error(w, "sign in first", http.StatusUnauthorized)
-			case o.Failed != nil:
-				o.Failed.ServeHTTP(w, r)
-			default:
-				w.Header().Set("Retry-After", strconv.Itoa(secondsUntilNextTry(err)))
-				http.Error(w, "the service is not available right now, try again soon", http.StatusServiceUnavailable)
+			if ref := admit(r.Context(), s); ref != nil {
+				s.browser.refuse(w, r, ref, o, s.browser.inbound != nil)
+				return
 			}
+			next.ServeHTTP(w, r)
 		})
 	}
 }
 
-// secondsUntilNextTry is when a request makes sense again, at least a second.
-func secondsUntilNextTry(err error) int {
-	wait := time.Second
-	if failed, ok := errors.AsType[*TokenError](err); ok {
-		wait = max(wait, time.Until(failed.NextTry)+time.Second)
+// refusal is for a session that err is all there is of.
+func (s *Session) refusal(err error) *Refusal {
+	in := s.browser.inbound
+	switch {
+	case !errors.Is(err, ErrNoCustomer) && !errors.Is(err, ErrNoGuest):
+		return unavailable(err)
+	case in == nil:
+		return &Refusal{Status: http.StatusUnauthorized, Err: err}
+	case in.state() == StateExpired:
+		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	}
-	return int(wait / time.Second)
+	return &Refusal{http.StatusForbidden, codeInsufficientScope, err}
+}
+
+// rejected is for a session whose authorization a check has not accepted.
+func (s *Session) rejected(ctx context.Context, a *Authorization, err error) *Refusal {
+	in := s.browser.inbound
+	switch {
+	case saysNothing(ctx, err):
+		return unavailable(err)
+	case in != nil && in.state() == StateExpired: // by now
+		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
+	case in != nil:
+		return &Refusal{http.StatusForbidden, codeInsufficientScope, err}
+	case a.Origin == OriginGuest || errors.Is(err, ErrCustomerExpired):
+		return &Refusal{Status: http.StatusUnauthorized, Err: err}
+	}
+	return &Refusal{Status: http.StatusForbidden, Err: err}
+}
+
+// saysNothing reports whether an error of a check says nothing about the visitor.
+func saysNothing(ctx context.Context, err error) bool {
+	_, ok := nextTry(err)
+	return ok || ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
 }

@@ -117,16 +117,17 @@ func TestRequireCustomerInbound(t *testing.T) {
 		tests := []struct {
 			name, path string
 			header     []string
+			status     int
 			want       string
 		}{
-			{"no token", "/account", nil, "Bearer"},
-			{"guest's token", "/account", []string{"Authorization", "Bearer guest.1"}, "Bearer"},
-			{"expired meanwhile", "/late", []string{"Authorization", "Bearer dee.1"}, `Bearer error="invalid_token"`},
+			{"no token", "/account", nil, 401, `Bearer realm="bearer"`},
+			{"guest's token", "/account", []string{"Authorization", "Bearer guest.1"}, 403, `Bearer realm="bearer", error="insufficient_scope"`},
+			{"expired meanwhile", "/late", []string{"Authorization", "Bearer dee.1"}, 401, `Bearer realm="bearer", error="invalid_token"`},
 		}
 		for _, tt := range tests {
 			r := b.get(tt.path, tt.header...)
-			if got := r.header.Get("WWW-Authenticate"); r.status != http.StatusUnauthorized || got != tt.want {
-				t.Errorf("%s: status %d with the challenge %q, want 401 and %q", tt.name, r.status, got, tt.want)
+			if got := r.header.Get("WWW-Authenticate"); r.status != tt.status || got != tt.want {
+				t.Errorf("%s: status %d with the challenge %q, want %d and %q", tt.name, r.status, got, tt.status, tt.want)
 			}
 		}
 	})

@@ -75,7 +75,8 @@ var (
 // Storefront returns the one that the session belongs to.
 func (s *Session) Storefront() *Storefront { return s.front }
 
-// Guest returns the guests' authorization, whoever the visitor is.
+// Guest returns the guests' authorization, whoever the visitor is; [ErrNoGuest] if the
+// Storefront has none.
 func (s *Session) Guest(ctx context.Context) (*Authorization, error) {
 	a, err := s.front.Guest(ctx)
 	if err == nil {
@@ -103,7 +104,7 @@ func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 		if _, err := in.token(); err != nil {
 			return nil, err
 		}
-		return in.authorization, nil
+		return &in.authorization, nil
 	}
 	a, err := s.customer(ctx)
 	if a != nil || err != nil {
@@ -112,7 +113,21 @@ func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 	return s.Guest(ctx)
 }
 
-// State tells what the visitor is. A customer whose token has expired is one if it
+// Inbound returns the authorization that the request has brought itself, as a bearer
+// token that the [Verifier] has admitted; ok is false if it has brought none. It stays
+// what it was when the token has expired since, or the API has rejected it, which
+// Authorization tells.
+func (s *Session) Inbound() (a *Authorization, ok bool) {
+	in := s.browser.inbound
+	if in == nil {
+		return nil, false
+	}
+	in.used.Store(true)
+	return &in.authorization, true
+}
+
+// State tells what the visitor is. [Session.Inbound] tells whether the request has
+// brought that itself; else Authorization.Origin tells where it is from. A customer whose token has expired is one if it
 // can be refreshed; StateExpired is told to one request, or to those that are under
 // way when it happens. Whoever has asked for the state is expected to act on it:
 // from then on a visitor who is no customer any more gets the guests' token. An
@@ -158,7 +173,7 @@ func (s *Session) token(ctx context.Context) (*Token, error) {
 	if t != nil || err != nil {
 		return t, err
 	}
-	if t, err = s.front.guest.TokenContext(ctx); err == nil {
+	if t, err = s.front.guestToken(ctx); err == nil {
 		s.handedOut(t)
 	}
 	return t, err
@@ -328,7 +343,7 @@ func (s *Session) evict(ctx context.Context, rejected *Token) error {
 		return nil
 	}
 	if in := s.browser.inbound; in != nil {
-		return in.evict(rejected)
+		return in.evict(rejected, s.browser.refuser)
 	}
 	s.mu.Lock()
 	c := s.cust

@@ -96,8 +96,9 @@ func (o *StorefrontOptions) withDefaults() StorefrontOptions {
 // the handler has learned from [Session.State] that the customer is gone, or has
 // called [Session.Logout].
 type Storefront struct {
-	opts  StorefrontOptions
-	guest *Source
+	opts     StorefrontOptions
+	guest    *Source
+	noGuests bool // guest is never asked
 
 	live   sync.Map           // string → weak.Pointer[customer]: those that somebody uses
 	owner  string             // this process among those that share Customers
@@ -125,17 +126,26 @@ var (
 	_ Evicter            = (*Storefront)(nil)
 )
 
-// NewStorefront returns a storefront whose guests' token comes from guest. It
-// panics if guest is nil. The options may be nil.
+// ErrNoGuest says that the [Storefront] has no token for guests.
+var ErrNoGuest error = &safeError{"the storefront has no token for guests: the request needs one of its own, or a customer", nil}
+
+// NewStorefront returns a storefront whose guests' token comes from guest. If that is
+// nil there is none for them, and asking for it is an [ErrNoGuest]: for a backend that
+// requests come to with tokens of their own, see MiddlewareOptions.Verifier. The options
+// may be nil.
 func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
-	if guest == nil {
-		panic("bearer: NewStorefront needs a TokenFunc for its guests, such as the method clientcredentials.Config.Token")
-	}
-	if opts != nil && opts.Guests != nil && opts.GuestKey == "" {
+	switch {
+	case opts == nil || opts.Guests == nil:
+	case guest == nil:
+		panic("bearer: NewStorefront has StorefrontOptions.Guests and no TokenFunc for guests: add one, such as the method clientcredentials.Config.Token, or leave Guests out")
+	case opts.GuestKey == "":
 		panic("bearer: StorefrontOptions.Guests needs a GuestKey, one that names the client and the scope of the guests' token")
 	}
-	f := &Storefront{opts: opts.withDefaults(), owner: rand.Text(), strangers: newStrangers(), pinned: map[*customer]time.Time{}}
+	f := &Storefront{opts: opts.withDefaults(), noGuests: guest == nil, owner: rand.Text(), strangers: newStrangers(), pinned: map[*customer]time.Time{}}
 	f.unsaved.all, f.unsaved.max = map[*customer]struct{}{}, maxUnsaved
+	if f.noGuests {
+		guest = func(context.Context) (*Token, error) { return nil, ErrNoGuest }
+	}
 	f.guest = NewSource(guest, &SourceOptions{
 		Name:         f.opts.Name + " guest",
 		RefreshAhead: f.opts.RefreshAhead,
@@ -149,7 +159,7 @@ func NewStorefront(guest TokenFunc, opts *StorefrontOptions) *Storefront {
 }
 
 // Token returns a copy of the guests' token. It knows of no session.
-func (f *Storefront) Token() (*Token, error) { return f.guest.Token() }
+func (f *Storefront) Token() (*Token, error) { return f.GuestOnly().Token() }
 
 // TokenContext returns the token of the session in ctx, which is shared and must
 // not be modified: the customer's, else the guests'. A customer's token that
@@ -161,9 +171,17 @@ func (f *Storefront) TokenContext(ctx context.Context) (*Token, error) {
 		return nil, err
 	}
 	if s == nil {
-		return f.guest.TokenContext(ctx)
+		return f.guestToken(ctx)
 	}
 	return s.token(ctx)
+}
+
+// guestToken is the guests' token, or ErrNoGuest.
+func (f *Storefront) guestToken(ctx context.Context) (*Token, error) {
+	if f.noGuests {
+		return nil, ErrNoGuest // at once: nothing has failed, and the source would count it so
+	}
+	return f.guest.TokenContext(ctx)
 }
 
 // Evict forgets the token if it is rejected, one that a server did not accept,
@@ -195,7 +213,7 @@ func (f *Storefront) session(ctx context.Context) (*Session, error) {
 
 // Guest returns the guests' authorization.
 func (f *Storefront) Guest(ctx context.Context) (*Authorization, error) {
-	t, err := f.guest.TokenContext(ctx)
+	t, err := f.guestToken(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -222,7 +240,18 @@ func (f *Storefront) isGuest(t *Token) bool {
 
 // GuestOnly returns a source of the guests' token, whoever the visitor is: for
 // what may be cached for all.
-func (f *Storefront) GuestOnly() ContextTokenSource { return f.guest }
+func (f *Storefront) GuestOnly() ContextTokenSource {
+	if f.noGuests {
+		return noGuest{}
+	}
+	return f.guest
+}
+
+// noGuest is the source of a token that does not exist.
+type noGuest struct{}
+
+func (noGuest) Token() (*Token, error)                       { return nil, ErrNoGuest }
+func (noGuest) TokenContext(context.Context) (*Token, error) { return nil, ErrNoGuest }
 
 // CustomerOnly returns a source of the customer's token, which it never falls back
 // from: without a customer its error is an [ErrNoCustomer]. It is an [Evicter].

@@ -14,13 +14,26 @@ import (
 	"github.com/bearerkit/bearer"
 )
 
+// Where guests' tokens are kept, there have to be some.
 func TestNewStorefrontNeedsGuests(t *testing.T) {
-	defer func() {
-		if recover() == nil {
-			t.Error("NewStorefront(nil, nil) did not panic")
-		}
-	}()
-	bearer.NewStorefront(nil, nil)
+	tests := []struct {
+		name  string
+		guest bearer.TokenFunc
+		opts  bearer.StorefrontOptions
+	}{
+		{"no TokenFunc", nil, bearer.StorefrontOptions{Guests: newShelf(), GuestKey: "guest"}},
+		{"no GuestKey", guestToken("shop"), bearer.StorefrontOptions{Guests: newShelf()}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				if recover() == nil {
+					t.Error("NewStorefront did not panic")
+				}
+			}()
+			bearer.NewStorefront(tt.guest, &tt.opts)
+		})
+	}
 }
 
 // Asked without a session it supplies the guests' token, and never a customer's.

@@ -23,11 +23,15 @@ type TokenError struct {
 }
 
 func (e *TokenError) Error() string {
-	text := "bearer: no token: " + describe(e.Err)
-	if !e.NextTry.IsZero() {
-		text += "; the next try is at " + e.NextTry.UTC().Format("2006-01-02T15:04:05.000Z07:00")
+	return "bearer: no token: " + describe(e.Err) + nextTryText(e.NextTry)
+}
+
+// nextTryText ends an error's text with when it may be over, if that is known.
+func nextTryText(next time.Time) string {
+	if next.IsZero() {
+		return ""
 	}
-	return text
+	return "; the next try is at " + next.UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
 // Format prints what Error returns, whatever the verb.
