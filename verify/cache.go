@@ -1,0 +1,75 @@
+package verify
+
+import (
+	"hash/maphash"
+	"slices"
+	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/maypok86/otter/v2"
+)
+
+// verified is a token that has been found good.
+type verified struct {
+	token         string
+	claims        *Claims
+	authorization *bearer.Authorization
+	issuer        *issuer
+	keys          []*key // one of which has verified it
+}
+
+// good reports whether it still is.
+func (f *verified) good(now time.Time) bool {
+	return now.Before(f.claims.ExpiresAt) && !slices.ContainsFunc(f.keys, func(k *key) bool { return k.gone.Load() })
+}
+
+// cache remembers tokens that have been found good.
+type cache struct {
+	seed    maphash.Seed
+	entries *otter.Cache[uint64, *verified] // nil: none is remembered
+}
+
+func newCache(bytes int64) *cache {
+	c := &cache{seed: maphash.MakeSeed()}
+	if bytes > 0 {
+		c.entries = otter.Must(&otter.Options[uint64, *verified]{
+			MaximumWeight: uint64(bytes),
+			// The token, its claims as text and as values, and what holds them.
+			Weigher:  func(_ uint64, f *verified) uint32 { return uint32(3*len(f.token) + 1024) },
+			Executor: func(task func()) { task() }, // no goroutines
+		})
+	}
+	return c
+}
+
+// key is a digest that nobody can foresee. It finds a token; the token itself tells that
+// it is the one.
+func (c *cache) key(token string) uint64 { return maphash.String(c.seed, token) }
+
+// get returns what is known of a token that is still good; nil if nothing is.
+func (c *cache) get(token string, now time.Time) *verified {
+	if c.entries == nil {
+		return nil
+	}
+	f, ok := c.entries.GetIfPresent(c.key(token))
+	if !ok || f.token != token { // another one of the same digest
+		return nil
+	}
+	if !f.good(now) {
+		c.drop(token)
+		return nil
+	}
+	return f
+}
+
+func (c *cache) put(f *verified) {
+	if c.entries != nil {
+		c.entries.Set(c.key(f.token), f)
+	}
+}
+
+func (c *cache) drop(token string) {
+	if c.entries != nil {
+		c.entries.Invalidate(c.key(token))
+	}
+}

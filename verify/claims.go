@@ -1,0 +1,147 @@
+package verify
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"strconv"
+	"time"
+)
+
+// Claims are what a token says that has been verified. The zero value says nothing.
+// They are shared between all who have the token, and must not be modified.
+type Claims struct {
+	Issuer    string // as the token writes it
+	Subject   string
+	ID        string
+	Scope     string   // empty if absent (RFC 9068 §2.2.3)
+	Audience  []string // nil if absent
+	ExpiresAt time.Time
+	NotBefore time.Time // zero if absent
+	IssuedAt  time.Time // zero if absent
+
+	// Raw is the whole claims set, as the issuer has written it: JSON in valid UTF-8,
+	// an object whose members' names, in each object in it, differ in more than case.
+	Raw json.RawMessage `json:"-"`
+}
+
+// Decode reads the claims into what a pointer points to, as json.Unmarshal does.
+func (c *Claims) Decode(into any) error {
+	if err := json.Unmarshal(c.Raw, into); err != nil {
+		return fmt.Errorf("verify: the claims do not fit %T: check the types of its fields", into)
+	}
+	return nil
+}
+
+// As returns the claims as a type of the application's own, with json tags.
+func As[T any](c *Claims) (T, error) {
+	var t T
+	err := c.Decode(&t)
+	return t, err
+}
+
+// String names the issuer; nothing about anybody shows.
+func (c Claims) String() string { return fmt.Sprintf("verify.Claims{Issuer: %q}", c.Issuer) }
+
+// Format prints what String returns, whatever the verb.
+func (c Claims) Format(s fmt.State, _ rune) { io.WriteString(s, c.String()) }
+
+// LogValue is what String returns.
+func (c Claims) LogValue() slog.Value { return slog.StringValue(c.String()) }
+
+// maxTime is the end of the year 9999, beyond which times cannot be written.
+const maxTime = 253402300799
+
+// rawClaims is a claims set that is taken strictly. It implements jwt.Claims, of which
+// nothing is asked: what golang-jwt would check is checked here, without leeway for exp
+// and without claims whose names differ in case.
+type rawClaims struct {
+	noClaims
+	Claims
+}
+
+// UnmarshalJSON is called with what is valid JSON.
+func (c *rawClaims) UnmarshalJSON(b []byte) error {
+	if err := strict(b); err != nil {
+		return err
+	}
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(b, &set); err != nil {
+		return refuse(ErrMalformed, "the claims are not a JSON object")
+	}
+	r := reader{set: set}
+	c.Claims = Claims{
+		Issuer: r.text("iss"), Subject: r.text("sub"), ID: r.text("jti"), Audience: r.texts("aud"),
+		ExpiresAt: r.time("exp"), NotBefore: r.time("nbf"), IssuedAt: r.time("iat"),
+		Raw: json.RawMessage(string(b)),
+	}
+	// No registered claim of RFC 7519, and not always a text.
+	json.Unmarshal(set["scope"], &c.Scope)
+	return r.err
+}
+
+// reader reads members of an object, by their exact names. The first failure stays.
+type reader struct {
+	set map[string]json.RawMessage
+	err error
+}
+
+func (r *reader) has(name string) bool { return len(r.set[name]) > 0 && string(r.set[name]) != "null" }
+
+func (r *reader) text(name string) (s string) {
+	if r.has(name) && json.Unmarshal(r.set[name], &s) != nil {
+		r.fail(name, "a text")
+	}
+	return s
+}
+
+// texts reads a list, or a single text in its place (RFC 7519 §4.1.3).
+func (r *reader) texts(name string) (list []string) {
+	if !r.has(name) {
+		return nil
+	}
+	var one string
+	if json.Unmarshal(r.set[name], &one) == nil {
+		return []string{one}
+	}
+	var each []*string
+	if json.Unmarshal(r.set[name], &each) != nil {
+		r.fail(name, "a text or a list of texts")
+	}
+	for _, s := range each {
+		if s == nil {
+			r.fail(name, "a text or a list of texts")
+			return nil
+		}
+		list = append(list, *s)
+	}
+	if list == nil {
+		list = []string{} // for nobody, which is not for anybody
+	}
+	return list
+}
+
+// time reads a NumericDate (RFC 7519 §2), of which only whole seconds are taken: a
+// fraction or an exponent is read differently by different parsers.
+func (r *reader) time(name string) time.Time {
+	if !r.has(name) {
+		return time.Time{}
+	}
+	seconds, err := strconv.ParseInt(string(r.set[name]), 10, 64)
+	if err != nil || seconds <= 0 || seconds > maxTime {
+		r.fail(name, "a number of whole seconds")
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0)
+}
+
+func (r *reader) fail(name, want string) {
+	if r.err == nil {
+		r.err = refuse(ErrMalformed, "the token's "+name+" is not "+want)
+	}
+}
+
+// never is later than any token.
+const never = math.MaxInt64

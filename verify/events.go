@@ -1,0 +1,71 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/bearerkit/bearer"
+)
+
+// KeysFetched is a bearer.Event: an issuer's key set has been had.
+type KeysFetched struct {
+	Issuer  string
+	Took    time.Duration
+	KeyIDs  []string // those that can verify
+	Changed bool     // there are other keys than before
+}
+
+// Level is Info, or Debug if nothing has changed.
+func (e KeysFetched) Level() slog.Level {
+	if e.Changed {
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
+}
+
+// Message implements bearer.Event.
+func (e KeysFetched) Message() string { return "key set fetched" }
+
+// LogValue implements slog.LogValuer.
+func (e KeysFetched) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("keys", strings.Join(e.KeyIDs, " ")))
+}
+
+// KeysFailed is a bearer.Event: an issuer's key set cannot be had.
+type KeysFailed struct {
+	Issuer  string
+	Took    time.Duration
+	Err     error     `json:"-"` // its text is not this package's alone; LogValue describes it
+	NextTry time.Time // no request is made before
+	Serving bool      // the last good key set serves on
+}
+
+// Level is Warn.
+func (e KeysFailed) Level() slog.Level { return slog.LevelWarn }
+
+// Message implements bearer.Event.
+func (e KeysFailed) Message() string { return "the key set cannot be fetched" }
+
+// LogValue implements slog.LogValuer.
+func (e KeysFailed) LogValue() slog.Value {
+	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("error", (&bearer.UnavailableError{Err: e.Err}).Error()),
+		slog.Time("next_try", e.NextTry), slog.Bool("serving", e.Serving))
+}
+
+// Format prints the message and what LogValue says, whatever the verb.
+func (e KeysFailed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue()) }
+
+// observe makes one observer of the two ways to look on.
+func observe(o *Options) bearer.Observer {
+	return func(ctx context.Context, e bearer.Event) {
+		if o.Logger != nil {
+			bearer.LogEvents(o.Logger)(ctx, e)
+		}
+		if o.Observer != nil {
+			o.Observer(ctx, e)
+		}
+	}
+}

@@ -1,0 +1,63 @@
+package verify
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strings"
+)
+
+// maxToken is some times the size of the largest tokens that there are.
+const maxToken = 16 << 10
+
+// header is what a token's first part says (RFC 7515 §4).
+type header struct {
+	algorithm string
+	keyID     string // empty if it names none
+	typ       string // empty if it has none
+}
+
+// foreign are members that would have the token decide by which key, or how, it is
+// verified. A token that has one is made by somebody who wants that, or for somebody who
+// does it: RFC 8725 §3.10, RFC 7515 §4.1.11, RFC 7797 §3, RFC 7516 §4.1.
+var foreign = []string{"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"}
+
+// parseHeader looks at a token as a whole, and at its first part.
+func parseHeader(token string) (*header, error) {
+	switch {
+	case len(token) > maxToken:
+		return nil, refuse(ErrMalformed, "the token is over 16 KiB")
+	case strings.Count(token, ".") != 2:
+		return nil, refuse(ErrMalformed, "the token has not three parts")
+	case strings.ContainsFunc(token, func(c rune) bool { return c != '.' && !isBase64URL(c) }):
+		return nil, refuse(ErrMalformed, "the token has characters that are not base64url")
+	}
+	first, _, _ := strings.Cut(token, ".")
+	text, err := base64.RawURLEncoding.Strict().DecodeString(first)
+	if err != nil {
+		return nil, refuse(ErrMalformed, "the token's header is not base64url")
+	}
+	if err := strict(text); err != nil {
+		return nil, err
+	}
+	r := reader{}
+	if json.Unmarshal(text, &r.set) != nil {
+		return nil, refuse(ErrMalformed, "the token's header is not a JSON object")
+	}
+	for _, name := range foreign {
+		if _, has := r.set[name]; has {
+			return nil, refuse(ErrMalformed, "the token's header has "+name+", which is not taken from tokens")
+		}
+	}
+	h := &header{algorithm: r.text("alg"), keyID: r.text("kid"), typ: r.text("typ")}
+	switch {
+	case r.err != nil:
+		return nil, r.err
+	case h.algorithm == "":
+		return nil, refuse(ErrMalformed, "the token's header has no alg")
+	}
+	return h, nil
+}
+
+func isBase64URL(c rune) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+}

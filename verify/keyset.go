@@ -1,0 +1,293 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/endpoint"
+)
+
+const (
+	// fetchInterval is the least time between two requests for one key set: however
+	// many tokens name keys that nobody knows, so many requests they can cause.
+	fetchInterval = 10 * time.Second
+
+	// fetchTimeout limits one, with its redirects and its body.
+	fetchTimeout = 10 * time.Second
+
+	// A key set that has never been had is asked for again sooner.
+	firstRetry = time.Second
+
+	// One that cannot be renewed serves on, and is asked for less and less.
+	maxRetry = time.Minute
+
+	maxKeySet    = 1 << 20
+	maxRedirects = 3
+)
+
+// How long a key set is good for, whatever its Cache-Control says.
+const (
+	defaultAge = time.Hour
+	minAge     = 5 * time.Minute
+	maxAge     = 24 * time.Hour
+)
+
+// keySet is an issuer's. It is asked for when a token needs it.
+type keySet struct {
+	issuer     string
+	algorithms []string
+	url        *url.URL // nil: it stays as it is
+	client     *http.Client
+	tell       bearer.Observer
+
+	born    time.Time // what times count from, by the monotonic clock
+	current atomic.Pointer[keys]
+	due     atomic.Int64 // when to renew it, since born
+
+	mu       sync.Mutex    // guards what follows
+	flight   *flight       // the request under way
+	earliest time.Duration // no other one before, since born
+	failures int           // in a row
+	failed   error         // what came of the last one
+}
+
+// keySetError says what is wrong with a key set, and shows in logs.
+type keySetError string
+
+func (e keySetError) Error() string { return "verify: " + string(e) }
+
+// LogValue is the text, as of an error that holds no secret.
+func (e keySetError) LogValue() slog.Value { return slog.StringValue(string(e)) }
+
+// endedError is that the waiter's context has ended.
+type endedError struct{ err error }
+
+func (e *endedError) Error() string {
+	return "verify: the request ended before the issuer's keys came: " + e.err.Error()
+}
+func (e *endedError) Unwrap() error { return e.err }
+
+// flight is one request.
+type flight struct {
+	done chan struct{} // closed when it has ended
+	err  error         // to be read then
+}
+
+func newKeySet(i *Issuer, o *Options) (*keySet, error) {
+	s := &keySet{issuer: i.Name, algorithms: i.Algorithms, born: time.Now(), tell: observe(o)}
+	if i.KeySet != nil {
+		fixed, err := parseKeys(i.KeySet, i.Algorithms)
+		if err != nil {
+			return nil, fmt.Errorf("verify: the KeySet of issuer %q is of no use: %w", i.Name, err)
+		}
+		s.current.Store(fixed)
+		s.due.Store(never)
+		return s, nil
+	}
+	u, err := endpoint.Parse(i.KeySetURL)
+	if err != nil {
+		return nil, fmt.Errorf("verify: the KeySetURL of issuer %q %w", i.Name, err)
+	}
+	s.url = u
+	s.client = &http.Client{Transport: o.Base, CheckRedirect: s.follow}
+	return s, nil
+}
+
+// follow keeps to the origin: another one has not been configured.
+func (s *keySet) follow(r *http.Request, via []*http.Request) error {
+	if r.URL.Scheme != s.url.Scheme || !strings.EqualFold(r.URL.Host, s.url.Host) || r.URL.User != nil {
+		return keySetError("the key set redirects to another origin: configure that one, if it is right")
+	}
+	if len(via) > maxRedirects {
+		return keySetError("the key set redirects again and again")
+	}
+	return nil
+}
+
+// get returns the keys that a token may be signed by.
+func (s *keySet) get(ctx context.Context, id, alg string) ([]*key, error) {
+	if found := s.known(id, alg); found != nil {
+		s.renew()
+		return found, nil
+	}
+	if s.url == nil {
+		return nil, refuse(ErrUnknownKey, "")
+	}
+	f, err := s.fly(true)
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case <-f.done:
+	case <-ctx.Done():
+		return nil, &endedError{ctx.Err()}
+	}
+	switch found := s.known(id, alg); {
+	case found != nil:
+		return found, nil
+	case f.err != nil:
+		return nil, s.unavailable(f.err)
+	}
+	return nil, refuse(ErrUnknownKey, "")
+}
+
+func (s *keySet) known(id, alg string) []*key {
+	if now := s.current.Load(); now != nil {
+		return now.find(id, alg)
+	}
+	return nil
+}
+
+// renew asks for the key set in the background if it is old. It costs an atomic load
+// if it is not.
+func (s *keySet) renew() {
+	if int64(time.Since(s.born)) >= s.due.Load() {
+		s.fly(false)
+	}
+}
+
+// fly returns the request under way, or starts one, if it is not too early: then it
+// says what follows from the last one.
+func (s *keySet) fly(unknown bool) (*flight, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.flight != nil {
+		return s.flight, nil
+	}
+	now := time.Since(s.born)
+	switch {
+	case now < s.earliest && s.failed != nil:
+		return nil, &bearer.UnavailableError{NextTry: s.at(s.earliest), Err: s.failed}
+	case now < s.earliest:
+		return nil, refuse(ErrUnknownKey, "")
+	case !unknown && int64(now) < s.due.Load(): // somebody has just renewed it
+		return nil, nil
+	}
+	s.flight = &flight{done: make(chan struct{})}
+	go s.fetch(s.flight, now)
+	return s.flight, nil
+}
+
+func (s *keySet) unavailable(err error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return &bearer.UnavailableError{NextTry: s.at(s.earliest), Err: err}
+}
+
+// at is a time by the wall clock.
+func (s *keySet) at(d time.Duration) time.Time { return s.born.Add(d).Round(0) }
+
+// fetch does what a flight is for.
+func (s *keySet) fetch(f *flight, began time.Duration) {
+	var fresh *keys
+	var age time.Duration
+	var err error = keySetError("the Base of the key set has ended the goroutine")
+	defer func() {
+		if r := recover(); r != nil {
+			err = keySetError(fmt.Sprintf("the Base of the key set has panicked: %T", r))
+		}
+		s.landed(f, began, fresh, age, err)
+	}()
+	fresh, age, err = s.request()
+}
+
+// landed takes in what has come of a flight.
+func (s *keySet) landed(f *flight, began time.Duration, fresh *keys, age time.Duration, err error) {
+	now := time.Since(s.born)
+	before := s.current.Load()
+	changed := false
+	s.mu.Lock()
+	s.failed = err
+	if err == nil {
+		s.failures = 0
+		s.earliest = began + fetchInterval
+		changed = fresh.succeed(before)
+		s.current.Store(fresh)
+		s.due.Store(int64(now + age - jitter(age)))
+	} else {
+		first, most := fetchInterval, maxRetry
+		if before == nil {
+			first, most = firstRetry, fetchInterval
+		}
+		pause := min(first<<min(s.failures, 10), most)
+		s.failures++
+		s.earliest = max(began+min(pause, fetchInterval), now+firstRetry)
+		s.due.Store(int64(now + pause + jitter(pause)))
+	}
+	next := s.at(s.earliest)
+	s.flight = nil
+	s.mu.Unlock()
+	f.err = err
+	close(f.done)
+	took := now - began
+	if err != nil {
+		s.tell(context.Background(), KeysFailed{Issuer: s.issuer, Took: took, Err: err, NextTry: next, Serving: before != nil})
+		return
+	}
+	s.tell(context.Background(), KeysFetched{Issuer: s.issuer, Took: took, KeyIDs: fresh.ids(), Changed: changed})
+}
+
+// jitter is up to a tenth, so that a fleet does not ask in step.
+func jitter(d time.Duration) time.Duration { return rand.N(d/10 + 1) }
+
+// request gets the key set, and how long it is good for.
+func (s *keySet) request() (*keys, time.Duration, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.String(), nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	r.Header.Set("Accept", "application/jwk-set+json, application/json")
+	resp, err := s.client.Do(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, 0, keySetError(fmt.Sprintf("the key set is answered with status %d: check the issuer's KeySetURL", resp.StatusCode))
+	}
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySet+1))
+	switch {
+	case err != nil:
+		return nil, 0, err
+	case len(body) > maxKeySet:
+		return nil, 0, keySetError("the key set is over 1 MiB: check the issuer's KeySetURL")
+	}
+	k, err := parseKeys(body, s.algorithms)
+	return k, ageOf(resp.Header), err
+}
+
+// ageOf is how long an answer may be kept (RFC 9111 §5.2.2.1), within bounds.
+func ageOf(h http.Header) time.Duration {
+	age, told := defaultAge, false
+	for _, line := range h.Values("Cache-Control") {
+		for part := range strings.SplitSeq(line, ",") {
+			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+			switch strings.ToLower(name) {
+			case "max-age":
+				seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
+				if err == nil && !told {
+					age, told = time.Duration(seconds)*time.Second, true
+				}
+			case "no-store", "no-cache":
+				return minAge
+			}
+		}
+	}
+	if spent, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil && told {
+		age -= time.Duration(spent) * time.Second
+	}
+	return min(max(age, minAge), maxAge)
+}

@@ -1,0 +1,238 @@
+package verify
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// Verifier checks tokens. Make one with [New]. It is safe for concurrent use, needs no
+// closing, and is safe to print.
+type Verifier struct {
+	options *Options
+	issuers map[string]*issuer // by what iss may be
+	parser  *jwt.Parser
+	seen    *cache
+	refused *refusals
+}
+
+var (
+	_ bearer.Verifier = (*Verifier)(nil)
+	_ bearer.Refuser  = (*Verifier)(nil)
+)
+
+// issuer is one with its keys.
+type issuer struct {
+	Issuer
+	keys *keySet
+}
+
+// New returns a Verifier of these issuers' tokens. It sends nothing: a key set is asked
+// for when the first token of its issuer comes. The options may be nil.
+func New(issuers []Issuer, opts *Options) (*Verifier, error) {
+	o := opts.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	if len(issuers) == 0 {
+		return nil, errors.New("verify: New needs an Issuer: name the one whose tokens are to be accepted")
+	}
+	v := &Verifier{
+		options: &o, issuers: map[string]*issuer{},
+		// Without its own validation of claims: see rawClaims.
+		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation()),
+		seen:   newCache(o.CacheBytes), refused: newRefusals(),
+	}
+	for _, given := range issuers {
+		if err := given.validate(); err != nil {
+			return nil, err
+		}
+		i := &issuer{Issuer: given.withDefaults()}
+		var err error
+		if i.keys, err = newKeySet(&i.Issuer, &o); err != nil {
+			return nil, err
+		}
+		for _, name := range append([]string{i.Name}, i.Aliases...) {
+			if v.issuers[name] != nil {
+				return nil, fmt.Errorf("verify: two issuers, or one twice, have the claim iss %q: leave one out", name)
+			}
+			v.issuers[name] = i
+		}
+	}
+	return v, nil
+}
+
+// Verify checks a token, and says whom it speaks for by Options.Authorize. The error is
+// an [*Error] if the token is to be refused, a *bearer.UnavailableError if its issuer's
+// keys cannot be had, or what Authorize says, or that of ctx, which limits the waiting
+// for keys.
+func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorization, error) {
+	found, err := v.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return found.authorization, nil
+}
+
+// Claims checks a token as [Verifier.Verify] does, and returns what it says.
+func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
+	found, err := v.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return found.claims, nil
+}
+
+func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {
+	now := time.Now()
+	if found := v.seen.get(token, now); found != nil {
+		found.issuer.keys.renew()
+		return found, nil
+	}
+	if v.refused.has(token, now) {
+		return nil, refuse(ErrRefused, "")
+	}
+	found, err := v.check(ctx, token, now)
+	if err != nil {
+		return nil, err
+	}
+	v.seen.put(found)
+	if v.refused.has(token, now) { // meanwhile
+		v.seen.drop(token)
+		return nil, refuse(ErrRefused, "")
+	}
+	return found, nil
+}
+
+// check does all the work.
+func (v *Verifier) check(ctx context.Context, token string, now time.Time) (*verified, error) {
+	h, err := parseHeader(token)
+	if err != nil {
+		return nil, err
+	}
+	token = strings.Clone(token) // it is kept, and may be a part of something larger
+	var claims rawClaims
+	found := &verified{token: token, claims: &claims.Claims}
+	parsed, err := v.parser.ParseWithClaims(token, &claims, func(*jwt.Token) (any, error) {
+		if found.issuer, err = v.admit(h, found.claims); err != nil {
+			return nil, err
+		}
+		found.keys, err = found.issuer.keys.get(ctx, h.keyID, h.algorithm)
+		return verificationKeys(found.keys), err
+	})
+	if err != nil {
+		return nil, refusal(err)
+	}
+	if !parsed.Valid || parsed.Method.Alg() != h.algorithm {
+		return nil, refuse(ErrMalformed, "")
+	}
+	if v.future(claims.NotBefore, now) || v.future(claims.IssuedAt, now) {
+		return nil, refuse(ErrNotYetValid, "")
+	}
+	if found.authorization, err = v.authorize(found.claims, token); err != nil {
+		return nil, err
+	}
+	if !now.Before(claims.ExpiresAt) {
+		return nil, refuse(ErrExpired, "")
+	}
+	return found, nil
+}
+
+// admit finds the token's issuer, if all that can be told without a key is as that
+// wants it. Nothing that follows is done for a token that is not.
+func (v *Verifier) admit(h *header, c *Claims) (*issuer, error) {
+	i := v.issuers[c.Issuer]
+	switch {
+	case c.Raw == nil:
+		return nil, refuse(ErrMalformed, "the token's claims are not a JSON object")
+	case i == nil && c.Issuer == "":
+		return nil, refuse(ErrMissingClaim, "the token has no iss")
+	case i == nil:
+		return nil, refuse(ErrIssuer, "")
+	case !slices.Contains(i.Algorithms, h.algorithm):
+		return nil, refuse(ErrAlgorithm, "")
+	case !slices.Contains(i.Types, mediaType(h.typ)):
+		return nil, refuse(ErrMalformed, "the token's typ says that it is none for here")
+	case c.ExpiresAt.IsZero():
+		return nil, refuse(ErrMissingClaim, "the token has no exp")
+	case len(i.Audience) == 0 && c.Audience != nil:
+		return nil, refuse(ErrAudience, "")
+	case len(i.Audience) > 0 && c.Audience == nil:
+		return nil, refuse(ErrMissingClaim, "the token has no aud")
+	case len(i.Audience) > 0 && !slices.ContainsFunc(c.Audience, func(a string) bool { return slices.Contains(i.Audience, a) }):
+		return nil, refuse(ErrAudience, "")
+	}
+	return i, nil
+}
+
+// future reports whether t is further ahead than clocks may differ.
+func (v *Verifier) future(t, now time.Time) bool { return t.After(now.Add(v.options.Leeway)) }
+
+// authorize completes what Options.Authorize says.
+func (v *Verifier) authorize(c *Claims, token string) (*bearer.Authorization, error) {
+	a, err := v.options.Authorize(c)
+	if err != nil {
+		return nil, err
+	}
+	if a == nil {
+		return nil, refuse(ErrNotAdmitted, "")
+	}
+	a = new(*a)
+	if a.Token == nil {
+		a.Token = &bearer.Token{AccessToken: token, TokenType: "Bearer", Expiry: c.ExpiresAt}
+	}
+	if a.Claims == nil {
+		a.Claims = c
+	}
+	return a, nil
+}
+
+// refusal makes an error of this package of one of golang-jwt's, whose texts may quote
+// the token.
+func refusal(err error) error {
+	if own, ok := errors.AsType[*Error](err); ok {
+		return own
+	}
+	if passing, ok := errors.AsType[*bearer.UnavailableError](err); ok {
+		return passing
+	}
+	if ended, ok := errors.AsType[*endedError](err); ok {
+		return ended
+	}
+	switch {
+	case errors.Is(err, jwt.ErrTokenSignatureInvalid):
+		return refuse(ErrSignature, "")
+	case errors.Is(err, jwt.ErrTokenMalformed):
+		return refuse(ErrMalformed, "")
+	}
+	return refuse(ErrAlgorithm, "") // one that golang-jwt does not know
+}
+
+// Refuse makes Verify refuse a token that has been revoked, for a while or, if that is
+// 0, until it expires. It is told in this process alone, and of as many as
+// [MaxRefused].
+func (v *Verifier) Refuse(token string, d time.Duration) {
+	// In this order: verify, which goes the other way round, sees it, or is seen.
+	v.refused.add(token, d)
+	v.seen.drop(token)
+}
+
+// String names the issuers.
+func (v *Verifier) String() string {
+	return fmt.Sprintf("verify.Verifier(%q)", slices.Sorted(maps.Keys(v.issuers)))
+}
+
+// Format prints what String returns, whatever the verb.
+func (v *Verifier) Format(s fmt.State, _ rune) { io.WriteString(s, v.String()) }
+
+// LogValue is what String returns.
+func (v *Verifier) LogValue() slog.Value { return slog.StringValue(v.String()) }
