@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -14,7 +15,8 @@ import (
 // Claims are what an access token says. The zero value says nothing. Parts that
 // the token lacks are nil.
 //
-// Claims that come from [DecodeUnverified] are not known to be true.
+// Claims that come from [DecodeUnverified] are not known to be true; those of a
+// [Verifier] are.
 type Claims struct {
 	Issuer       string
 	Scope        string
@@ -27,13 +29,17 @@ type Claims struct {
 	User         *User           // of the applications user and dashboard
 	Owner        *Owner          // nil for a guest
 	Market       *Market         // nil for market:all
-	CustomClaim  json.RawMessage // of the assertion, verbatim; nil if absent
+	CustomClaim  json.RawMessage // of the assertion, verbatim; nil if absent; see [CustomClaim]
+
+	// Unknown are the claims that none of the above has, by their names; nil if there are
+	// none.
+	Unknown map[string]json.RawMessage
 }
 
 // Application is the API client that a token was issued to.
 type Application struct {
 	ID           string `json:"id"`
-	Kind         string `json:"kind"` // sales_channel, integration, webapp, user or dashboard
+	Kind         string `json:"kind"` // one of the Kinds, such as KindSalesChannel
 	ClientID     string `json:"client_id"`
 	Public       bool   `json:"public"`
 	Confidential bool   `json:"confidential"` // it was asked for with the client secret
@@ -68,16 +74,17 @@ type Market struct {
 
 // The kinds of applications.
 const (
-	kindSalesChannel = "sales_channel"
-	kindIntegration  = "integration"
-	kindWebapp       = "webapp"
-	kindUser         = "user"
-	kindDashboard    = "dashboard"
+	KindSalesChannel = "sales_channel"
+	KindIntegration  = "integration"
+	KindWebapp       = "webapp"
+	KindUser         = "user"      // of the Provisioning API
+	KindDashboard    = "dashboard" // the service's own
 )
 
 // DecodeUnverified reads the claims of an access token and verifies nothing:
 // anybody can make a token that says anything. It is for one's own tokens, as
-// they came from the auth host. For those that others send use a verifier.
+// they came from the auth host. For those that others send use a
+// [Verifier].
 func DecodeUnverified(accessToken string) (*Claims, error) {
 	var c Claims
 	if err := decodePayload(accessToken, &c); err != nil {
@@ -120,7 +127,32 @@ func (c *Claims) UnmarshalJSON(b []byte) error {
 		Issuer: w.Issuer, Scope: w.Scope, ExpiresAt: unverified.Unix(w.ExpiresAt), IssuedAt: unverified.Unix(w.IssuedAt), Test: w.Test, Rand: w.Rand,
 		Application: w.Application, Organization: w.Organization, User: w.User, Owner: w.Owner, Market: w.Market, CustomClaim: w.CustomClaim,
 	}
+	if err := json.Unmarshal(b, &c.Unknown); err != nil {
+		return err
+	}
+	maps.DeleteFunc(c.Unknown, func(name string, _ json.RawMessage) bool { return slices.Contains(knownClaims, name) })
+	if len(c.Unknown) == 0 {
+		c.Unknown = nil
+	}
 	return nil
+}
+
+var knownClaims = []string{"iss", "scope", "exp", "iat", "test", "rand", "application", "organization", "user", "owner", "market", "custom_claim"}
+
+// ErrNoCustomClaim is that a token has no custom claim.
+var ErrNoCustomClaim = errors.New("commercelayer: the token has no custom claim")
+
+// CustomClaim returns the custom claim as a type of the application's own, with json
+// tags. The error is [ErrNoCustomClaim] if there is none.
+func CustomClaim[T any](c *Claims) (T, error) {
+	var t T
+	if c.CustomClaim == nil {
+		return t, ErrNoCustomClaim
+	}
+	if json.Unmarshal(c.CustomClaim, &t) != nil {
+		return t, fmt.Errorf("commercelayer: the custom claim does not fit %T: check the types of its fields", t)
+	}
+	return t, nil
 }
 
 // TokenType is the kind of application and of owner, such as
@@ -134,19 +166,19 @@ func (c *Claims) TokenType() string {
 }
 
 // IsSalesChannel reports that the token is a sales channel's.
-func (c *Claims) IsSalesChannel() bool { return c.Application.Kind == kindSalesChannel }
+func (c *Claims) IsSalesChannel() bool { return c.Application.Kind == KindSalesChannel }
 
 // IsIntegration reports that the token is an integration's.
-func (c *Claims) IsIntegration() bool { return c.Application.Kind == kindIntegration }
+func (c *Claims) IsIntegration() bool { return c.Application.Kind == KindIntegration }
 
 // IsWebapp reports that the token is a webapp's.
-func (c *Claims) IsWebapp() bool { return c.Application.Kind == kindWebapp }
+func (c *Claims) IsWebapp() bool { return c.Application.Kind == KindWebapp }
 
 // IsUser reports that the token is for the Provisioning API: of kind user.
-func (c *Claims) IsUser() bool { return c.Application.Kind == kindUser }
+func (c *Claims) IsUser() bool { return c.Application.Kind == KindUser }
 
 // IsDashboard reports that the token is the dashboard's.
-func (c *Claims) IsDashboard() bool { return c.Application.Kind == kindDashboard }
+func (c *Claims) IsDashboard() bool { return c.Application.Kind == KindDashboard }
 
 // IsGuest reports that the token speaks for nobody.
 func (c *Claims) IsGuest() bool { return c.Owner == nil }

@@ -36,6 +36,7 @@ func TestDecodeUnverified(t *testing.T) {
 		Owner:        &commercelayer.Owner{Type: "Customer", ID: "cus1"},
 		Market:       &commercelayer.Market{ID: []string{"m1", "m2"}, StockLocationIDs: []string{"s1"}, AllowsExternalPrices: true},
 		CustomClaim:  json.RawMessage(`{"a": [1, 2]}`),
+		Unknown:      map[string]json.RawMessage{"something_new": json.RawMessage(`{"x": 1}`)},
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,240 @@
+package commercelayer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/verify"
+)
+
+// Verifier checks access tokens that others send, such as a storefront in the browser
+// that uses js-auth. Make one with [NewVerifier], and give it to
+// bearer.MiddlewareOptions. It is safe for concurrent use, needs no closing, and is safe
+// to print. Package verify tells about keys, expiry, failure and memory.
+type Verifier struct {
+	tokens        *verify.Verifier
+	organizations []string // nil: any
+	options       VerifierOptions
+}
+
+var (
+	_ bearer.Verifier = (*Verifier)(nil)
+	_ bearer.Refuser  = (*Verifier)(nil)
+)
+
+// VerifierOptions are the optional settings of a [Verifier]. The zero value is for the
+// public service.
+type VerifierOptions struct {
+	// Organizations are the slugs of further ones whose tokens are admitted.
+	Organizations []string
+
+	// UnsafeAnyOrganization admits tokens of every organization. Anybody can have one at
+	// the service, and in it a customer and an integration with any rights: the
+	// application must then look at Claims.Organization itself, with all that it does.
+	UnsafeAnyOrganization bool
+
+	// Users admits tokens of the kinds user and dashboard too, which are for no
+	// organization: anybody who has signed up at the service can have one.
+	Users bool
+
+	// Admit is what else all tokens have to be, see [All]. A token that is not is refused
+	// with 401, as if it were not valid; for what single routes want, see
+	// [Verifier.Require].
+	Admit Requirement
+
+	// Domains are the service's domains whose tokens are accepted, each with a port if it
+	// has one. Default: that of AuthURL, else [DefaultDomain].
+	Domains []string
+
+	// AuthURL is the base of the auth host if it is not https://auth.<Domain>, as in
+	// [Options], for the first of Domains.
+	AuthURL string
+
+	// OldIssuers accepts old tokens of [DefaultDomain] too, which name
+	// https://commercelayer.io as their issuer, or none.
+	OldIssuers bool
+
+	// KeySet is the key set of the service, as JSON, if it is not to be fetched.
+	KeySet []byte
+
+	// Leeway and CacheBytes are as in verify.Options.
+	Leeway     time.Duration
+	CacheBytes int64
+
+	// Base sends the requests for key sets. Default: http.DefaultTransport.
+	Base http.RoundTripper `json:"-"`
+
+	// Logger and Observer hear about key sets. Default: nobody does.
+	Logger   *slog.Logger    `json:"-"`
+	Observer bearer.Observer `json:"-"`
+}
+
+// NewVerifier returns a Verifier of the tokens of one organization, named by its slug:
+// those of other organizations are as genuine, and are for somebody else. It sends
+// nothing: the key set is asked for when the first token comes. The options may be nil.
+func NewVerifier(organization string, opts *VerifierOptions) (*Verifier, error) {
+	var o VerifierOptions
+	if opts != nil {
+		o = *opts
+	}
+	v := &Verifier{options: o}
+	switch {
+	case o.UnsafeAnyOrganization && (organization != "" || len(o.Organizations) > 0):
+		return nil, errors.New("commercelayer: NewVerifier has an organization, and VerifierOptions.UnsafeAnyOrganization: leave one of them out")
+	case !o.UnsafeAnyOrganization:
+		v.organizations = append([]string{organization}, o.Organizations...)
+		for _, slug := range v.organizations {
+			if !isLabel(slug) {
+				return nil, fmt.Errorf("commercelayer: NewVerifier needs the organization's slug, such as my-brand of https://my-brand.%s; %q is none", DefaultDomain, slug)
+			}
+		}
+	}
+	issuers, err := o.issuers()
+	if err != nil {
+		return nil, err
+	}
+	v.tokens, err = verify.New(issuers, &verify.Options{
+		Authorize: v.authorize, Leeway: o.Leeway, CacheBytes: o.CacheBytes,
+		Base: o.Base, Logger: o.Logger, Observer: o.Observer,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, nil
+}
+
+// issuers are the installations.
+func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
+	domains := o.Domains
+	if len(domains) == 0 {
+		domains = []string{""}
+	}
+	var all []verify.Issuer
+	for n, domain := range domains {
+		where := Options{Domain: domain}
+		if n == 0 {
+			where.AuthURL = o.AuthURL
+		}
+		h, authURL, err := where.resolve()
+		if err != nil {
+			return nil, fmt.Errorf("%w (in VerifierOptions it is Domains)", err)
+		}
+		if h == (hosts{}) {
+			return nil, errors.New("commercelayer: VerifierOptions.AuthURL does not tell the issuer of tokens: set Domains")
+		}
+		i := verify.Issuer{Name: h.url("auth"), Algorithms: []string{"RS512"}, Types: []string{"JWT"}, KeySet: o.KeySet}
+		if o.KeySet == nil {
+			i.KeySetURL = authURL + "/.well-known/jwks.json"
+		}
+		if o.OldIssuers && h.domain == DefaultDomain {
+			i.Aliases = []string{"https://" + DefaultDomain, ""}
+		}
+		all = append(all, i)
+	}
+	return all, nil
+}
+
+// Verify checks a token: that the service has issued it, for one of the organizations,
+// and that it has not expired. Its Owner is the customer, if it is a customer's; a user
+// of the dashboard, of whom a webapp's token speaks, is none. Its Claims are a *[Claims].
+// The errors are those of verify.Verifier.Verify.
+func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorization, error) {
+	return v.tokens.Verify(ctx, token)
+}
+
+// Claims checks a token as [Verifier.Verify] does, and returns what it says. The claims
+// are shared, and must not be modified.
+func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
+	a, err := v.tokens.Verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return a.Claims.(*Claims), nil
+}
+
+// Refuse makes Verify refuse a token that has been revoked, for a while or, if that is 0,
+// until it expires; see verify.Verifier.Refuse.
+func (v *Verifier) Refuse(token string, d time.Duration) { v.tokens.Refuse(token, d) }
+
+// Require lets only those requests through whose token is as wanted, that which they
+// bring or that of their session: bearer.Require, with its options, which may be nil. A
+// session's token is verified too: a browser may have made it up.
+func (v *Verifier) Require(what Requirement, opts *bearer.RequireOptions) func(http.Handler) http.Handler {
+	if what == nil {
+		panic("commercelayer: Require needs a Requirement, such as OfCustomer")
+	}
+	return bearer.Require(func(ctx context.Context, a *bearer.Authorization) error {
+		c, err := v.Claims(ctx, a.Token.AccessToken)
+		if err != nil {
+			return err
+		}
+		return what(c)
+	}, opts)
+}
+
+// authorize says whom a token speaks for that the service has issued.
+func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, error) {
+	c := new(Claims)
+	if verified.Decode(c) != nil {
+		return nil, refused(verify.ErrMalformed, "the token's claims are not the service's")
+	}
+	if err := c.complete(); err != nil {
+		return nil, err
+	}
+	switch {
+	case c.Organization == nil && !v.options.Users:
+		return nil, refused(verify.ErrNotAdmitted, "the token is for no organization")
+	case c.Organization != nil && v.organizations != nil && !slices.Contains(v.organizations, c.Organization.Slug):
+		return nil, refused(verify.ErrNotAdmitted, "the token is for another organization")
+	}
+	if v.options.Admit != nil {
+		if err := v.options.Admit(c); err != nil {
+			return nil, err
+		}
+	}
+	a := &bearer.Authorization{Scope: c.Scope, Claims: c}
+	if c.IsCustomer() {
+		a.Owner = bearer.Owner{Type: ownerCustomer, ID: c.Owner.ID}
+	}
+	return a, nil
+}
+
+// complete checks that the parts are there without which a token of its kind cannot be
+// judged.
+func (c *Claims) complete() error {
+	missing := ""
+	switch {
+	case c.Application.Kind == "":
+		missing = "application.kind"
+	case (c.IsUser() || c.IsDashboard()) && (c.User == nil || c.User.ID == ""):
+		missing = "user.id"
+	case !c.IsUser() && !c.IsDashboard() && (c.Organization == nil || c.Organization.ID == "" || c.Organization.Slug == ""):
+		missing = "organization"
+	case c.Owner != nil && (c.Owner.Type == "" || c.Owner.ID == ""):
+		missing = "owner.id"
+	}
+	if missing != "" {
+		return refused(verify.ErrMissingClaim, "the token has no "+missing)
+	}
+	return nil
+}
+
+func refused(kind error, detail string) error { return &verify.Error{Kind: kind, Detail: detail} }
+
+// String names the organizations.
+func (v *Verifier) String() string {
+	return fmt.Sprintf("commercelayer.Verifier(%q)", v.organizations)
+}
+
+// Format prints what String returns, whatever the verb.
+func (v *Verifier) Format(s fmt.State, _ rune) { io.WriteString(s, v.String()) }
+
+// LogValue is what String returns.
+func (v *Verifier) LogValue() slog.Value { return slog.StringValue(v.String()) }
