@@ -6,65 +6,15 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"runtime"
-	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/contest"
 	"golang.org/x/oauth2"
 )
-
-// contender is one way to do what is measured.
-type contender struct {
-	name string
-	run  func(n int)
-}
-
-// compare runs the contenders in turns, so that a noisy machine is noisy for all
-// of them, and reports how the first compares with each other one: the median,
-// over the turns, of its time as a part of theirs.
-func compare(b *testing.B, contenders ...contender) {
-	const turns = 40
-	n := max(1, b.N/turns)
-	ratios := make([][]float64, len(contenders))
-	var own time.Duration
-	for range turns {
-		took := make([]time.Duration, len(contenders))
-		for i, c := range contenders {
-			start := time.Now()
-			c.run(n)
-			took[i] = time.Since(start)
-		}
-		own += took[0]
-		for i := range contenders {
-			ratios[i] = append(ratios[i], float64(took[0])/float64(took[i]))
-		}
-	}
-	b.ReportMetric(float64(own.Nanoseconds())/float64(n*turns), "ns/op")
-	for i, c := range contenders[1:] {
-		slices.Sort(ratios[i+1])
-		b.ReportMetric(ratios[i+1][turns/2], "of-"+c.name)
-	}
-}
-
-// parallel runs f n times, spread over so many goroutines.
-func parallel(goroutines int, f func()) func(n int) {
-	return func(n int) {
-		var wg sync.WaitGroup
-		for range goroutines {
-			wg.Go(func() {
-				for range max(1, n/goroutines) {
-					f()
-				}
-			})
-		}
-		wg.Wait()
-	}
-}
 
 func hourToken() *bearer.Token {
 	return &bearer.Token{AccessToken: strings.Repeat("x", 1000), TokenType: "bearer", Expiry: time.Now().Add(time.Hour)}
@@ -99,24 +49,24 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 	b.Run("1", func(b *testing.B) {
-		compare(b,
-			contender{"bearer", func(n int) {
+		contest.Compare(b,
+			contest.By("bearer", func(n int) {
 				for range n {
 					sink, _ = own.TokenContext(ctx)
 				}
-			}},
-			contender{"floor", func(n int) {
+			}),
+			contest.By("floor", func(n int) {
 				for range n {
 					sink, _ = floor.Token()
 				}
-			}},
-			contender{"oauth2", loop(peer.Token)})
+			}),
+			contest.By("oauth2", loop(peer.Token)))
 	})
 	b.Run("64", func(b *testing.B) {
-		compare(b,
-			contender{"bearer", parallel(64, func() { own.TokenContext(ctx) })},
-			contender{"floor", parallel(64, func() { floor.Token() })},
-			contender{"oauth2", parallel(64, func() { peer.Token() })})
+		contest.Compare(b,
+			contest.By("bearer", contest.Parallel(64, func() { own.TokenContext(ctx) })),
+			contest.By("floor", contest.Parallel(64, func() { floor.Token() })),
+			contest.By("oauth2", contest.Parallel(64, func() { peer.Token() })))
 	})
 }
 
@@ -163,22 +113,12 @@ func BenchmarkRoundTrip(b *testing.B) {
 			}
 		}
 	}
-	compare(b, contender{"bearer", loop(own)}, contender{"floor", loop(floor)}, contender{"oauth2", loop(peer)})
-	ownAllocs, ownBytes := memory(loop(own))
-	_, peerBytes := memory(loop(peer))
+	contest.Compare(b, contest.By("bearer", loop(own)), contest.By("floor", loop(floor)), contest.By("oauth2", loop(peer)))
+	ownAllocs, ownBytes := contest.Memory(loop(own))
+	_, peerBytes := contest.Memory(loop(peer))
 	b.ReportMetric(ownAllocs, "allocs/op")
 	b.ReportMetric(ownBytes, "B/op")
 	b.ReportMetric(ownBytes/peerBytes, "B-of-oauth2")
-}
-
-func memory(run func(n int)) (allocs, bytes float64) {
-	const n = 1000
-	run(n)
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	run(n)
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / n, float64(after.TotalAlloc-before.TotalAlloc) / n
 }
 
 func TestRoundTripAllocations(t *testing.T) {
@@ -199,7 +139,7 @@ func BenchmarkLoopback(b *testing.B) {
 	defer base.CloseIdleConnections()
 	call := func(rt http.RoundTripper, header string) func(int) {
 		client := &http.Client{Transport: rt}
-		return parallel(64, func() {
+		return contest.Parallel(64, func() {
 			req := requestWith6Headers(srv.URL)
 			if header != "" {
 				req.Header.Set("Authorization", header)
@@ -213,9 +153,9 @@ func BenchmarkLoopback(b *testing.B) {
 			resp.Body.Close()
 		})
 	}
-	compare(b,
-		contender{"bearer", call(&bearer.Transport{Base: base, Source: bearer.NewSource(func(context.Context) (*bearer.Token, error) { return hourToken(), nil }, nil)}, "")},
-		contender{"constant-header", call(base, "Bearer "+hourToken().AccessToken)},
-		contender{"floor", call(&floorTransport{base, []string{"Bearer " + hourToken().AccessToken}}, "")},
-		contender{"oauth2", call(&oauth2.Transport{Base: base, Source: oauth2.ReuseTokenSource(hourToken(), nil)}, "")})
+	contest.Compare(b,
+		contest.By("bearer", call(&bearer.Transport{Base: base, Source: bearer.NewSource(func(context.Context) (*bearer.Token, error) { return hourToken(), nil }, nil)}, "")),
+		contest.By("constant-header", call(base, "Bearer "+hourToken().AccessToken)),
+		contest.By("floor", call(&floorTransport{base, []string{"Bearer " + hourToken().AccessToken}}, "")),
+		contest.By("oauth2", call(&oauth2.Transport{Base: base, Source: oauth2.ReuseTokenSource(hourToken(), nil)}, "")))
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/contest"
 )
 
 // quiet is a handler that needs no token.
@@ -53,9 +54,9 @@ func BenchmarkMiddleware(b *testing.B) {
 		}
 	}
 	own, floor := quietMiddleware(), floorMiddleware(quiet)
-	compare(b, contender{"bearer", loop(own)}, contender{"floor", loop(floor)})
-	allocs, bytes := memory(loop(own))
-	floorAllocs, floorBytes := memory(loop(floor))
+	contest.Compare(b, contest.By("bearer", loop(own)), contest.By("floor", loop(floor)))
+	allocs, bytes := contest.Memory(loop(own))
+	floorAllocs, floorBytes := contest.Memory(loop(floor))
 	b.ReportMetric(allocs, "allocs/op")
 	b.ReportMetric(floorAllocs, "floor-allocs/op")
 	b.ReportMetric(bytes, "B/op")
