@@ -2,6 +2,7 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -31,6 +32,11 @@ const (
 
 	// One that cannot be renewed serves on, and is asked for less and less.
 	maxRetry = time.Minute
+
+	// maxWaiting is how many wait for one request because of keys that nobody knows,
+	// while others are known. Whoever forges tokens makes these; those who come for
+	// the first keys of all are not limited.
+	maxWaiting = 1000
 
 	maxKeySet    = 1 << 20
 	maxRedirects = 3
@@ -80,9 +86,27 @@ func (e *endedError) Unwrap() error { return e.err }
 
 // flight is one request.
 type flight struct {
-	done chan struct{} // closed when it has ended
-	err  error         // to be read then
+	waiting atomic.Int64  // how many do
+	done    chan struct{} // closed when it has ended
+	err     error         // to be read then
 }
+
+// answer is what comes of a request.
+type answer struct {
+	keys *keys
+	age  time.Duration // how long they are good for
+	err  error
+}
+
+const (
+	errSlow    = keySetError("the key set has not come within 10 s")
+	errGoexit  = keySetError("the Base of the key set has ended its goroutine")
+	errCrowded = keySetError("too many tokens wait for the issuer's key set")
+	errOrigin  = keySetError("the key set redirects to another origin: configure that one, if it is right")
+	errLoop    = keySetError("the key set redirects again and again: check the issuer's KeySetURL")
+	errLarge   = keySetError("the key set is over 1 MiB: check the issuer's KeySetURL")
+	errRemote  = keySetError("the key set's host is not on this machine: use https")
+)
 
 func newKeySet(i *Issuer, o *Options) (*keySet, error) {
 	s := &keySet{issuer: i.Name, algorithms: i.Algorithms, born: time.Now(), tell: observe(o)}
@@ -107,10 +131,10 @@ func newKeySet(i *Issuer, o *Options) (*keySet, error) {
 // follow keeps to the origin: another one has not been configured.
 func (s *keySet) follow(r *http.Request, via []*http.Request) error {
 	if r.URL.Scheme != s.url.Scheme || !strings.EqualFold(r.URL.Host, s.url.Host) || r.URL.User != nil {
-		return keySetError("the key set redirects to another origin: configure that one, if it is right")
+		return errOrigin
 	}
 	if len(via) > maxRedirects {
-		return keySetError("the key set redirects again and again")
+		return errLoop
 	}
 	return nil
 }
@@ -127,6 +151,10 @@ func (s *keySet) get(ctx context.Context, id, alg string) ([]*key, error) {
 	f, err := s.fly(true)
 	if err != nil {
 		return nil, err
+	}
+	defer f.waiting.Add(-1)
+	if f.waiting.Add(1) > maxWaiting && s.current.Load() != nil {
+		return nil, &bearer.UnavailableError{NextTry: time.Now().Add(firstRetry).Round(0), Err: errCrowded}
 	}
 	select {
 	case <-f.done:
@@ -175,6 +203,7 @@ func (s *keySet) fly(unknown bool) (*flight, error) {
 		return nil, nil
 	}
 	s.flight = &flight{done: make(chan struct{})}
+	s.due.Store(never) // landed says when
 	go s.fetch(s.flight, now)
 	return s.flight, nil
 }
@@ -185,36 +214,53 @@ func (s *keySet) unavailable(err error) error {
 	return &bearer.UnavailableError{NextTry: s.at(s.earliest), Err: err}
 }
 
-// at is a time by the wall clock.
-func (s *keySet) at(d time.Duration) time.Time { return s.born.Add(d).Round(0) }
+// at is a time by the wall clock, which may have been set since s was born.
+func (s *keySet) at(d time.Duration) time.Time {
+	return time.Now().Add(d - time.Since(s.born)).Round(0)
+}
 
-// fetch does what a flight is for.
+// fetch does what a flight is for. The Base is the application's: a panic in it, or a
+// runtime.Goexit, becomes an error, and one that does not heed the time limit keeps
+// nobody waiting. What it comes up with later is not looked at.
 func (s *keySet) fetch(f *flight, began time.Duration) {
-	var fresh *keys
-	var age time.Duration
-	var err error = keySetError("the Base of the key set has ended the goroutine")
-	defer func() {
-		if r := recover(); r != nil {
-			err = keySetError(fmt.Sprintf("the Base of the key set has panicked: %T", r))
-		}
-		s.landed(f, began, fresh, age, err)
+	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
+	defer cancel()
+	done := make(chan answer, 1)
+	go func() {
+		a := answer{err: errGoexit}
+		defer func() {
+			if p := recover(); p != nil {
+				a = answer{err: keySetError(fmt.Sprintf("the Base of the key set has panicked with a value of type %T", p))}
+			}
+			done <- a
+		}()
+		a = s.request(ctx)
 	}()
-	fresh, age, err = s.request()
+	var a answer
+	select {
+	case a = <-done:
+	case <-ctx.Done():
+		a.err = ctx.Err()
+	}
+	if a.err != nil && ctx.Err() != nil {
+		a.err = errSlow // not the end of a context, which would look like that of a waiter
+	}
+	s.landed(f, began, a)
 }
 
 // landed takes in what has come of a flight.
-func (s *keySet) landed(f *flight, began time.Duration, fresh *keys, age time.Duration, err error) {
+func (s *keySet) landed(f *flight, began time.Duration, a answer) {
 	now := time.Since(s.born)
 	before := s.current.Load()
 	changed := false
 	s.mu.Lock()
-	s.failed = err
-	if err == nil {
+	s.failed = a.err
+	if a.err == nil {
 		s.failures = 0
 		s.earliest = began + fetchInterval
-		changed = fresh.succeed(before)
-		s.current.Store(fresh)
-		s.due.Store(int64(now + age - jitter(age)))
+		changed = a.keys.succeed(before)
+		s.current.Store(a.keys)
+		s.due.Store(int64(now + a.age - jitter(a.age)))
 	} else {
 		first, most := fetchInterval, maxRetry
 		if before == nil {
@@ -223,53 +269,56 @@ func (s *keySet) landed(f *flight, began time.Duration, fresh *keys, age time.Du
 		pause := min(first<<min(s.failures, 10), most)
 		s.failures++
 		s.earliest = max(began+min(pause, fetchInterval), now+firstRetry)
-		s.due.Store(int64(now + pause + jitter(pause)))
+		s.due.Store(int64(max(began+pause-jitter(pause), s.earliest)))
 	}
 	next := s.at(s.earliest)
 	s.flight = nil
 	s.mu.Unlock()
-	f.err = err
+	f.err = a.err
 	close(f.done)
 	took := now - began
-	if err != nil {
-		s.tell(context.Background(), KeysFailed{Issuer: s.issuer, Took: took, Err: err, NextTry: next, Serving: before != nil})
+	if a.err != nil {
+		s.tell(context.Background(), KeysFailed{Issuer: s.issuer, Took: took, Err: a.err, NextTry: next, Serving: before != nil})
 		return
 	}
-	s.tell(context.Background(), KeysFetched{Issuer: s.issuer, Took: took, KeyIDs: fresh.ids(), Changed: changed})
+	s.tell(context.Background(), KeysFetched{Issuer: s.issuer, Took: took, KeyIDs: a.keys.ids(), Changed: changed})
 }
 
 // jitter is up to a tenth, so that a fleet does not ask in step.
 func jitter(d time.Duration) time.Duration { return rand.N(d/10 + 1) }
 
 // request gets the key set, and how long it is good for.
-func (s *keySet) request() (*keys, time.Duration, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), fetchTimeout)
-	defer cancel()
+func (s *keySet) request(ctx context.Context) (a answer) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url.String(), nil)
 	if err != nil {
-		return nil, 0, err
+		return answer{err: err}
 	}
 	r.Header.Set("Accept", "application/jwk-set+json, application/json")
 	resp, err := s.client.Do(r)
-	if err != nil {
-		return nil, 0, err
+	switch {
+	case errors.Is(err, endpoint.ErrNotLoopback):
+		return answer{err: errRemote}
+	case err != nil:
+		return answer{err: err}
 	}
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
-		return nil, 0, keySetError(fmt.Sprintf("the key set is answered with status %d: check the issuer's KeySetURL", resp.StatusCode))
+		return answer{err: keySetError(fmt.Sprintf("the key set is answered with status %d: check the issuer's KeySetURL", resp.StatusCode))}
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxKeySet+1))
 	switch {
 	case err != nil:
-		return nil, 0, err
+		return answer{err: err}
 	case len(body) > maxKeySet:
-		return nil, 0, keySetError("the key set is over 1 MiB: check the issuer's KeySetURL")
+		return answer{err: errLarge}
 	}
-	k, err := parseKeys(body, s.algorithms)
-	return k, ageOf(resp.Header), err
+	a.keys, a.err = parseKeys(body, s.algorithms)
+	a.age = ageOf(resp.Header)
+	return a
 }
 
-// ageOf is how long an answer may be kept (RFC 9111 §5.2.2.1), within bounds.
+// ageOf is how long an answer may be kept (RFC 9111 §5.2.2.1), within bounds. A time too
+// long to be read is the longest (§1.2.2), and one that is none is the least (§4.2.1).
 func ageOf(h http.Header) time.Duration {
 	age, told := defaultAge, false
 	for _, line := range h.Values("Cache-Control") {
@@ -277,17 +326,25 @@ func ageOf(h http.Header) time.Duration {
 			name, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 			switch strings.ToLower(name) {
 			case "max-age":
-				seconds, err := strconv.ParseUint(strings.Trim(value, `"`), 10, 31)
-				if err == nil && !told {
-					age, told = time.Duration(seconds)*time.Second, true
+				if !told {
+					age, told = seconds(strings.Trim(value, `"`)), true
 				}
 			case "no-store", "no-cache":
 				return minAge
 			}
 		}
 	}
-	if spent, err := strconv.ParseUint(h.Get("Age"), 10, 31); err == nil && told {
-		age -= time.Duration(spent) * time.Second
+	if told {
+		age -= seconds(h.Get("Age"))
 	}
 	return min(max(age, minAge), maxAge)
+}
+
+// seconds reads the delta-seconds of RFC 9111 §1.2.2; 0 if it is none.
+func seconds(text string) time.Duration {
+	n, err := strconv.ParseUint(text, 10, 31)
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0
+	}
+	return time.Duration(n) * time.Second
 }
