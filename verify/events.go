@@ -31,7 +31,7 @@ func (e KeysFetched) Message() string { return "key set fetched" }
 
 // LogValue implements slog.LogValuer.
 func (e KeysFetched) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("keys", strings.Join(e.KeyIDs, " ")))
+	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.Int("keys", len(e.KeyIDs)), slog.String("ids", shorten(strings.Join(e.KeyIDs, " "))))
 }
 
 // KeysFailed is a bearer.Event: an issuer's key set cannot be had.
@@ -51,12 +51,29 @@ func (e KeysFailed) Message() string { return "the key set cannot be fetched" }
 
 // LogValue implements slog.LogValuer.
 func (e KeysFailed) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("error", (&bearer.UnavailableError{Err: e.Err}).Error()),
+	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("error", describe(e.Err)),
 		slog.Time("next_try", e.NextTry), slog.Bool("serving", e.Serving))
 }
 
 // Format prints the message and what LogValue says, whatever the verb.
 func (e KeysFailed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue()) }
+
+// describe says what has gone wrong in the words of package bearer, which hides the
+// texts of foreign errors.
+func describe(err error) string {
+	_, text, _ := strings.Cut((&bearer.UnavailableError{Err: err}).Error(), "for the time being: ")
+	return text
+}
+
+// maxIDs is how much of the keys' names is logged.
+const maxIDs = 500
+
+func shorten(ids string) string {
+	if len(ids) <= maxIDs {
+		return ids
+	}
+	return strings.ToValidUTF8(ids[:maxIDs], "") + "…"
+}
 
 // observe makes one observer of the two ways to look on.
 func observe(o *Options) bearer.Observer {
