@@ -27,15 +27,19 @@ func method(alg string) jwt.SigningMethod { return methods[alg] }
 // server busy.
 const (
 	minRSA = 2048
-	maxRSA = 8192
+	maxRSA = 4096
 )
+
+// maxNamesakes is how many keys of one name are tried: a key set must not be a way to
+// keep a server busy either.
+const maxNamesakes = 4
 
 // key is one of a key set.
 type key struct {
 	id     string
 	public crypto.PublicKey
 	algs   []string    // that it may verify
-	jwk    string      // as it was read
+	jwk    string      // as it was read, with its members in order
 	gone   atomic.Bool // it has left the key set
 }
 
@@ -55,7 +59,7 @@ func (k *keys) find(id, alg string) []*key {
 	}
 	var fit []*key
 	for _, c := range candidates {
-		if slices.Contains(c.algs, alg) {
+		if slices.Contains(c.algs, alg) && len(fit) < maxNamesakes {
 			fit = append(fit, c)
 		}
 	}
@@ -80,22 +84,22 @@ func (k *keys) succeed(before *keys) (changed bool) {
 	if before == nil {
 		return true
 	}
-	kept := map[*key]bool{}
-	for i, fresh := range k.all {
-		for _, old := range before.byID[fresh.id] {
-			if old.jwk == fresh.jwk && !kept[old] {
-				k.all[i], kept[old] = old, true
-				break
-			}
-		}
-		changed = changed || !kept[k.all[i]]
-	}
-	k.index()
+	left := map[string]*key{}
 	for _, old := range before.all {
-		if !kept[old] {
-			old.gone.Store(true)
+		left[old.jwk] = old
+	}
+	for i, fresh := range k.all {
+		if old := left[fresh.jwk]; old != nil {
+			k.all[i] = old
+			delete(left, fresh.jwk)
+		} else {
 			changed = true
 		}
+	}
+	k.index()
+	for _, old := range left {
+		old.gone.Store(true)
+		changed = true
 	}
 	return changed
 }
@@ -122,9 +126,10 @@ func parseKeys(body []byte, algorithms []string) (*keys, error) {
 		return nil, errNoKeySet
 	}
 	k := &keys{}
+	has := map[string]bool{} // some sets have a key twice
 	for _, raw := range set.Keys {
-		if key := parseKey(raw, algorithms); key != nil {
-			k.all = append(k.all, key)
+		if key := parseKey(raw, algorithms); key != nil && !has[key.jwk] {
+			k.all, has[key.jwk] = append(k.all, key), true
 		}
 	}
 	if len(k.all) == 0 {
@@ -134,18 +139,23 @@ func parseKeys(body []byte, algorithms []string) (*keys, error) {
 	return k, nil
 }
 
+// secrets are the members of keys that are to be kept (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
+// What has been published with one is nobody's signature any more.
+var secrets = []string{"d", "p", "q", "dp", "dq", "qi", "oth", "k", "priv"}
+
 // parseKey reads a JWK; nil if it is none to verify these algorithms with.
 func parseKey(raw []byte, algorithms []string) *key {
 	var members map[string]json.RawMessage
-	var uses struct {
-		Use        string   `json:"use"`
-		Operations []string `json:"key_ops"`
-	}
-	if json.Unmarshal(raw, &members) != nil || json.Unmarshal(raw, &uses) != nil {
+	if json.Unmarshal(raw, &members) != nil {
 		return nil
 	}
-	if uses.Use != "" && uses.Use != "sig" || uses.Operations != nil && !slices.Contains(uses.Operations, "verify") {
+	r := reader{set: members}
+	use, operations := r.text("use"), r.texts("key_ops")
+	if r.err != nil || use != "" && use != "sig" || operations != nil && !slices.Contains(operations, "verify") {
 		return nil // RFC 7517 §4.2, §4.3
+	}
+	if slices.ContainsFunc(secrets, r.has) {
+		return nil
 	}
 	// A certificate is not looked at, so a strange one must not spoil the key.
 	for _, name := range []string{"x5c", "x5u", "x5t", "x5t#S256"} {
