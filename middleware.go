@@ -57,15 +57,15 @@ type MiddlewareOptions struct {
 	// It must do without control characters, quotes and backslashes. Default "bearer".
 	Realm string
 
-	// Denied answers those whom the Verifier refuses, and whom a [Require] without a
-	// Denied of its own does. RefusalFromContext tells why, and the header has the
-	// challenge already. There is no session for those who are refused at the door.
-	// Default: 400, 401 or 403 in plain text; in the form of JSON:API for who accepts
-	// JSON, or has brought a token and does not accept HTML.
+	// Denied answers those whom the Verifier refuses, for whom there is no session, and
+	// those whom RequireCustomer, RequireBearer or Require refuses without a Denied of
+	// its own. RefusalFromContext tells why; the header has the challenge already.
+	// Default: 400, 401 or 403 in plain text, or in the form of JSON:API for a client
+	// that accepts JSON by name, or has brought a token and does not accept HTML.
 	Denied http.Handler
 
-	// Failed answers likewise when nobody can tell for the time being. Default: 503
-	// Service Unavailable; Retry-After is set already.
+	// Failed answers likewise when nobody can tell for the time being; the header has
+	// Retry-After already. Default: 503 Service Unavailable in the same forms.
 	Failed http.Handler
 
 	// Storefronts are the others that the same session serves, such as one for each
@@ -253,6 +253,7 @@ func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	if sh.opts.Verifier != nil {
 		in, ref := sh.admit(r)
 		if ref != nil {
+			keepFromCaches(w.Header()) // whoever comes without such a token must not get this answer
 			sh.refuse(w, r, ref, RequireOptions{}, true)
 			return
 		}

@@ -143,7 +143,7 @@ func (sh *shop) refuse(w http.ResponseWriter, r *http.Request, ref *Refusal, own
 	switch {
 	case ref.Status == http.StatusServiceUnavailable:
 		handler, other = own.Failed, sh.opts.Failed
-		w.Header().Set("Retry-After", strconv.Itoa(secondsUntilNextTry(ref.Err)))
+		w.Header().Set("Retry-After", strconv.FormatInt(secondsUntilNextTry(ref.Err), 10))
 	case sh.opts.Verifier != nil && (ref.Code != "" || ref.Status == http.StatusUnauthorized):
 		w.Header().Set("WWW-Authenticate", ref.challenge(sh.opts.Realm))
 	}
@@ -184,16 +184,19 @@ func (r *Refusal) writeJSON(w http.ResponseWriter) {
 	w.Write(body)
 }
 
+// maxAccept is how many media types wantsJSON looks at; strangers may send any number.
+const maxAccept = 32
+
 // wantsJSON reports whether the client is a program that reads JSON: it says so in
 // Accept, or it has brought a token and does not say that it is a browser.
 func wantsJSON(accept []string, token bool) bool {
-	html := false
+	html, n := false, 0
 	for _, line := range accept {
 		for one := range strings.SplitSeq(line, ",") {
-			kind, params, err := mime.ParseMediaType(one)
-			if err != nil {
-				continue
+			if n++; n > maxAccept {
+				break
 			}
+			kind, params, _ := mime.ParseMediaType(one)                              // the kind also if only a parameter is wrong
 			if q, err := strconv.ParseFloat(params["q"], 64); err == nil && q == 0 { // RFC 9110 §12.4.2: not acceptable
 				continue
 			}
@@ -209,12 +212,9 @@ func wantsJSON(accept []string, token bool) bool {
 }
 
 // secondsUntilNextTry is when a request makes sense again, at least a second.
-func secondsUntilNextTry(err error) int {
-	wait := time.Second
-	if next, ok := nextTry(err); ok {
-		wait = max(wait, time.Until(next)+time.Second)
-	}
-	return int(wait / time.Second)
+func secondsUntilNextTry(err error) int64 {
+	next, _ := nextTry(err)
+	return max(1, 1+int64(time.Until(next)/time.Second))
 }
 
 // nextTry is the time that an error names which says nothing about the visitor; ok is

@@ -28,12 +28,12 @@ type RequireOptions struct {
 // Guests are answered with 401, those who have brought a guest's token of their own
 // with 403 (RFC 6750 §3.1: insufficient_scope).
 func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
-	return require("RequireCustomer", opts, func(ctx context.Context, s *Session) *Refusal {
+	return requirement{name: "RequireCustomer", admit: func(ctx context.Context, s *Session) *Refusal {
 		if _, err := s.Customer(ctx); err != nil {
 			return s.refusal(err)
 		}
 		return nil
-	})
+	}}.middleware(opts)
 }
 
 // RequireBearer lets only requests through that have brought a bearer token of their
@@ -43,7 +43,7 @@ func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 // [Middleware] with a Verifier; without, all requests are answered with 500. The options
 // may be nil.
 func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
-	return require("RequireBearer", opts, func(_ context.Context, s *Session) *Refusal {
+	return requirement{name: "RequireBearer", verifier: true, admit: func(_ context.Context, s *Session) *Refusal {
 		if s.browser.inbound == nil {
 			return s.refusal(errNoBearer)
 		}
@@ -51,7 +51,7 @@ func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
 			return s.refusal(err)
 		}
 		return nil
-	})
+	}}.middleware(opts)
 }
 
 var errNoBearer = &safeError{"the request has brought no bearer token", ErrNoCustomer}
@@ -67,13 +67,16 @@ var errNoBearer = &safeError{"the request has brought no bearer token", ErrNoCus
 // insufficient_scope, and the method Description() string of an error in the chain tells
 // the client why, as with a [Verifier]. Nothing else of the error is shown.
 //
+// Only Authorization.Claims has been verified, and nobody but a Verifier sets it. With a
+// [PlainCarrier] all the rest is what the visitor says of himself.
+//
 // It belongs within [Middleware]; without it all requests are answered with 500. It
 // panics if check is nil. The options may be nil.
 func Require(check func(ctx context.Context, a *Authorization) error, opts *RequireOptions) func(http.Handler) http.Handler {
 	if check == nil {
 		panic("bearer: Require needs a check: to let all customers through use RequireCustomer")
 	}
-	return require("Require", opts, func(ctx context.Context, s *Session) *Refusal {
+	return requirement{name: "Require", admit: func(ctx context.Context, s *Session) *Refusal {
 		a, err := s.Authorization(ctx)
 		if err != nil {
 			return s.refusal(err)
@@ -82,12 +85,17 @@ func Require(check func(ctx context.Context, a *Authorization) error, opts *Requ
 			return s.rejected(ctx, a, err)
 		}
 		return nil
-	})
+	}}.middleware(opts)
 }
 
-// require is what the middlewares have in common: admit is nil for those who are let
-// through.
-func require(name string, opts *RequireOptions, admit func(context.Context, *Session) *Refusal) func(http.Handler) http.Handler {
+// requirement is what one of these middlewares asks for.
+type requirement struct {
+	name     string
+	verifier bool                                     // nobody can meet it without one
+	admit    func(context.Context, *Session) *Refusal // nil lets through
+}
+
+func (q requirement) middleware(opts *RequireOptions) func(http.Handler) http.Handler {
 	var o RequireOptions
 	if opts != nil {
 		o = *opts
@@ -97,13 +105,13 @@ func require(name string, opts *RequireOptions, admit func(context.Context, *Ses
 			s, ok := FromContext(r.Context())
 			switch {
 			case !ok:
-				http.Error(w, name+" needs Middleware round it", http.StatusInternalServerError)
+				http.Error(w, q.name+" needs Middleware round it", http.StatusInternalServerError)
 				return
-			case name == "RequireBearer" && s.browser.opts.Verifier == nil:
-				http.Error(w, name+" needs a Middleware with a Verifier round it", http.StatusInternalServerError)
+			case q.verifier && s.browser.opts.Verifier == nil:
+				http.Error(w, q.name+" needs a Middleware with a Verifier round it", http.StatusInternalServerError)
 				return
 			}
-			if ref := admit(r.Context(), s); ref != nil {
+			if ref := q.admit(r.Context(), s); ref != nil {
 				s.browser.refuse(w, r, ref, o, s.browser.inbound != nil)
 				return
 			}

@@ -1,0 +1,431 @@
+package bearer_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/pipe"
+)
+
+// saying is a Verifier's error that has something to say to the client.
+type saying string
+
+func (saying) Error() string         { return "s3cr3t" }
+func (e saying) Description() string { return string(e) }
+
+// refusing refuses all tokens with err, and lets all without one in.
+func refusing(err error, opts bearer.MiddlewareOptions) http.Handler {
+	opts.Verifier = verifierFunc(func(string) (*bearer.Authorization, error) { return nil, err })
+	return bearer.Middleware(bearer.NewStorefront(nil, nil), &opts)(quiet)
+}
+
+// ask answers a request with header fields in pairs.
+func ask(h http.Handler, header ...string) (*http.Response, string) {
+	r, w := httptest.NewRequest("GET", "https://shop.test/", nil), httptest.NewRecorder()
+	for i := 0; i < len(header); i += 2 {
+		r.Header.Add(header[i], header[i+1])
+	}
+	h.ServeHTTP(w, r)
+	return w.Result(), w.Body.String()
+}
+
+// What the client is told of an error is what that wants it to be told, in the
+// characters of RFC 6750 §3.
+func TestRefusalDescription(t *testing.T) {
+	const none = `The access token is not valid.`
+	var absent *pointed
+	tests := []struct {
+		name string
+		err  error
+		want string // "": nothing
+	}{
+		{"none", errors.New("s3cr3t"), ""},
+		{"one", saying("the token has expired"), "the token has expired"},
+		{"wrapped", fmt.Errorf("s3cr3t: %w", saying("the token has expired")), "the token has expired"},
+		{"empty", saying(""), ""},
+		{"blank", saying("  "), ""},
+		{"quotes and backslashes", saying(`it", error="x\`), "it, error=x"},
+		{"line feeds", saying("one\r\nSet-Cookie: two\x00\x7f"), "oneSet-Cookie: two"},
+		{"no ASCII", saying("é\u2028\xffx\u0122"), "x"},
+		{"all the characters", saying("! #[]~"), "! #[]~"},
+		{"long", saying(strings.Repeat("x", 1000)), strings.Repeat("x", 200)},
+		{"long, and a space at the end", saying(strings.Repeat("x", 199) + " y"), strings.Repeat("x", 199)},
+		{"panics", absent, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			resp, body := ask(refusing(tt.err, bearer.MiddlewareOptions{}), "Authorization", "Bearer x")
+			challenge, detail := `Bearer realm="bearer", error="invalid_token"`, none
+			if tt.want != "" {
+				challenge += `, error_description="` + tt.want + `"`
+				detail = tt.want
+			}
+			if got := resp.Header.Get("WWW-Authenticate"); resp.StatusCode != 401 || got != challenge {
+				t.Errorf("status %d with the challenge %q, want 401 and %q", resp.StatusCode, got, challenge)
+			}
+			want := `{"errors":[{"title":"Invalid token","detail":"` + detail + `","code":"INVALID_TOKEN","status":"401"}]}`
+			if body != want {
+				t.Errorf("the body is %s, want %s", body, want)
+			}
+			if resp, body = ask(refusing(tt.err, bearer.MiddlewareOptions{}), "Authorization", "Bearer x", "Accept", "text/html"); body != "the access token is not valid\n" || resp.Header.Get("WWW-Authenticate") != challenge {
+				t.Errorf("a browser gets %q with the challenge %q", body, resp.Header.Get("WWW-Authenticate"))
+			}
+		})
+	}
+}
+
+// pointed is an error that cannot be looked into if it is nil.
+type pointed struct{ text string }
+
+func (*pointed) Error() string         { return "pointed" }
+func (e *pointed) Description() string { return e.text }
+
+func TestRefusalRealm(t *testing.T) {
+	tests := []struct {
+		name, realm, want string // want: "" panics
+	}{
+		{"default", "", "bearer"},
+		{"own", "shop, of two words", "shop, of two words"},
+		{"not ASCII", "Läden", "Läden"},
+		{"quote", `a"b`, ""},
+		{"backslash", `a\b`, ""},
+		{"line feed", "a\nb", ""},
+		{"DEL", "a\x7fb", ""},
+		{"C1", "a\u0085b", ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			defer func() {
+				text, _ := recover().(string)
+				if (text != "") != (tt.want == "") || text != "" && !strings.HasPrefix(text, "bearer: MiddlewareOptions.Realm") {
+					t.Errorf("panic with %q", text)
+				}
+			}()
+			resp, _ := ask(refusing(errDown, bearer.MiddlewareOptions{Realm: tt.realm}), "Authorization", "Bearer x")
+			if got, want := resp.Header.Get("WWW-Authenticate"), `Bearer realm="`+tt.want+`", error="invalid_token"`; got != want {
+				t.Errorf("the challenge is %q, want %q", got, want)
+			}
+		})
+	}
+}
+
+// Programs get JSON, browsers do not.
+func TestRefusalForm(t *testing.T) {
+	const js = "application/vnd.api+json"
+	tests := []struct {
+		name   string
+		accept []string
+		token  string // the form for those who bring one
+		none   string // and for those who do not
+	}{
+		{"nothing", nil, js, ""},
+		{"anything", []string{"*/*"}, js, ""},
+		{"anything of a kind", []string{"application/*"}, js, ""},
+		{"JSON:API", []string{"application/vnd.api+json"}, js, js},
+		{"JSON", []string{"application/json"}, js, js},
+		{"other case", []string{"Application/JSON"}, js, js},
+		{"parameters", []string{`application/vnd.api+json;profile="https://a.test"`}, js, js},
+		{"broken parameter", []string{`application/json;x`}, js, js},
+		{"second", []string{"text/plain, application/json;q=0.5"}, js, js},
+		{"second line", []string{"text/plain", "application/json"}, js, js},
+		{"browser", []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, "", ""},
+		{"HTML and JSON", []string{"text/html, application/json"}, js, js},
+		{"no JSON", []string{"application/json;q=0"}, js, ""},
+		{"no JSON at all", []string{"application/json;q=0.000, application/vnd.api+json; q=0, text/html"}, "", ""},
+		{"no HTML", []string{"text/html;q=0"}, js, ""},
+		{"another JSON", []string{"application/problem+json"}, js, ""},
+		{"nonsense", []string{",;,/;q=,\x00"}, js, ""},
+		{"too many", []string{strings.Repeat("a/b,", 40) + "application/json"}, js, ""},
+	}
+	h := bearer.Middleware(bearer.NewStorefront(nil, nil), &bearer.MiddlewareOptions{Verifier: &checker{}})(bearer.RequireCustomer(nil)(quiet))
+	for _, tt := range tests {
+		var accept []string
+		for _, line := range tt.accept {
+			accept = append(accept, "Accept", line)
+		}
+		for token, want := range map[string]string{"": tt.none, "eve": tt.token, "guest": tt.token, "guest guest": tt.token} {
+			header := accept
+			if token != "" {
+				header = append(header, "Authorization", "Bearer "+token)
+			}
+			resp, body := ask(h, header...)
+			if want == "" {
+				want = "text/plain; charset=utf-8"
+			}
+			if got := resp.Header.Get("Content-Type"); got != want || json.Valid([]byte(body)) != (want == js) || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
+				t.Errorf("%s, with the token %q: answered with %q of type %q, want %q", tt.name, token, body, got, want)
+			}
+		}
+	}
+}
+
+// Each kind of refusal has its own words, and a handler of the application's own gets
+// the same header and the reason.
+func TestRefusals(t *testing.T) {
+	denied := errors.New("s3cr3t")
+	shop := func(opts bearer.MiddlewareOptions, v bearer.Verifier, inner func(http.Handler) http.Handler) http.Handler {
+		opts.Verifier = v
+		return bearer.Middleware(bearer.NewStorefront(nil, nil), &opts)(inner(quiet))
+	}
+	refused := verifierFunc(func(string) (*bearer.Authorization, error) { return nil, denied })
+	unavailable := verifierFunc(func(string) (*bearer.Authorization, error) { return nil, &bearer.UnavailableError{Err: denied} })
+	tests := []struct {
+		name                   string
+		verifier               bearer.Verifier
+		inner                  func(http.Handler) http.Handler
+		token                  string
+		status                 int
+		code                   string
+		err                    error // in the chain; nil: any
+		challenge, title, kind string
+		text                   string
+	}{
+		{"malformed", refused, bearer.RequireCustomer(nil), "x y", 400, "invalid_request", nil, `Bearer realm="bearer", error="invalid_request"`,
+			"Bad request", "BAD_REQUEST", "the Authorization header is not one bearer token"},
+		{"refused", refused, bearer.RequireCustomer(nil), "x", 401, "invalid_token", denied, `Bearer realm="bearer", error="invalid_token"`,
+			"Invalid token", "INVALID_TOKEN", "the access token is not valid"},
+		{"unavailable", unavailable, bearer.RequireCustomer(nil), "x", 503, "", denied, "",
+			"Service unavailable", "SERVICE_UNAVAILABLE", "the service is not available right now, try again soon"},
+		{"no token", refused, bearer.RequireCustomer(nil), "", 401, "", bearer.ErrNoCustomer, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "sign in first"},
+		{"no token for an API", refused, bearer.RequireBearer(nil), "", 401, "", bearer.ErrNoCustomer, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header"},
+		{"not enough", &checker{}, bearer.RequireCustomer(nil), "guest", 403, "insufficient_scope", bearer.ErrNoCustomer, `Bearer realm="bearer", error="insufficient_scope"`,
+			"Forbidden", "FORBIDDEN", "you are not allowed to do this"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			header := []string{"Accept", "application/json"}
+			if tt.token != "" {
+				header = append(header, "Authorization", "Bearer "+tt.token)
+			}
+			want := func(resp *http.Response, body, wantBody string, status int) {
+				t.Helper()
+				retry := ""
+				if tt.status == 503 {
+					retry = "1"
+				}
+				if resp.StatusCode != status || body != wantBody || resp.Header.Get("WWW-Authenticate") != tt.challenge || resp.Header.Get("Retry-After") != retry {
+					t.Errorf("answered %d %q with the challenge %q and Retry-After %q, want %d %q %q %q", resp.StatusCode, body,
+						resp.Header.Get("WWW-Authenticate"), resp.Header.Get("Retry-After"), status, wantBody, tt.challenge, retry)
+				}
+			}
+			resp, body := ask(shop(bearer.MiddlewareOptions{}, tt.verifier, tt.inner), header...)
+			want(resp, body, fmt.Sprintf(`{"errors":[{"title":%q,"detail":%q,"code":%q,"status":"%d"}]}`, tt.title, strings.ToUpper(tt.text[:1])+tt.text[1:]+".", tt.kind, tt.status), tt.status)
+			header[1] = "text/html"
+			resp, body = ask(shop(bearer.MiddlewareOptions{}, tt.verifier, tt.inner), header...)
+			want(resp, body, tt.text+"\n", tt.status)
+
+			var ref *bearer.Refusal
+			own := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				ref, _ = bearer.RefusalFromContext(r.Context())
+				w.WriteHeader(299)
+				io.WriteString(w, "own")
+			})
+			never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other handler was called") })
+			opts := bearer.MiddlewareOptions{Denied: own, Failed: never}
+			if tt.status == 503 {
+				opts = bearer.MiddlewareOptions{Denied: never, Failed: own}
+			}
+			resp, body = ask(shop(opts, tt.verifier, tt.inner), header...)
+			want(resp, body, "own", 299)
+			if ref == nil || ref.Status != tt.status || ref.Code != tt.code || ref.Err == nil || tt.err != nil && !errors.Is(ref.Err, tt.err) {
+				t.Errorf("the handler finds %v, want %d %q of %v", ref, tt.status, tt.code, tt.err)
+			}
+		})
+	}
+	if ref, ok := bearer.RefusalFromContext(t.Context()); ok || ref != nil {
+		t.Errorf("RefusalFromContext = %v, %v where nothing is refused", ref, ok)
+	}
+}
+
+// A handler may change what the header has already.
+func TestRefusalHeaderCanBeChanged(t *testing.T) {
+	h := refusing(errDown, bearer.MiddlewareOptions{Denied: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, ok := bearer.FromContext(r.Context()); ok {
+			t.Error("there is a session, want none for who was refused at the door")
+		}
+		w.Header().Set("WWW-Authenticate", `DPoP algs="ES256"`)
+		w.WriteHeader(401)
+	})})
+	if resp, _ := ask(h, "Authorization", "Bearer x"); resp.Header.Get("WWW-Authenticate") != `DPoP algs="ES256"` {
+		t.Errorf("the challenge is %q, want the handler's", resp.Header["Www-Authenticate"])
+	}
+}
+
+// An answer to somebody's bad token must not be given to others, whatever a middleware
+// further out says of all answers.
+func TestRefusalIsKeptFromCaches(t *testing.T) {
+	for name, opts := range map[string]bearer.MiddlewareOptions{"default": {}, "own handler": {Denied: quiet}} {
+		h := refusing(errDown, opts)
+		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "public, max-age=60")
+			w.Header().Set("Surrogate-Control", "max-age=60")
+			w.Header().Set("Content-Length", "1")
+			h.ServeHTTP(w, r)
+		})
+		resp, body := ask(outer, "Authorization", "Bearer x")
+		if got := resp.Header.Get("Cache-Control") + resp.Header.Get("Surrogate-Control"); got != private {
+			t.Errorf("%s: caches are told %q, want %q", name, got, private)
+		}
+		if n := resp.Header.Get("Content-Length"); name == "default" && n == "1" {
+			t.Errorf("Content-Length is %s, and the answer %q", n, body)
+		}
+	}
+}
+
+func TestRefusalRetryAfter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		now := time.Now()
+		tests := []struct {
+			name string
+			next time.Time
+			want string
+		}{
+			{"unknown", time.Time{}, "1"},
+			{"past", now.Add(-time.Hour), "1"},
+			{"now", now, "1"},
+			{"soon", now.Add(time.Millisecond), "1"},
+			{"later", now.Add(90 * time.Second), "91"},
+			{"never", now.AddDate(5000, 0, 0), "9223372037"},
+		}
+		for _, tt := range tests {
+			err := fmt.Errorf("wrapped: %w", &bearer.UnavailableError{NextTry: tt.next})
+			resp, _ := ask(refusing(err, bearer.MiddlewareOptions{}), "Authorization", "Bearer x")
+			if got := resp.Header.Get("Retry-After"); resp.StatusCode != 503 || got != tt.want || resp.Header.Get("WWW-Authenticate") != "" {
+				t.Errorf("%s: status %d with Retry-After %q, want 503 and %q", tt.name, resp.StatusCode, got, tt.want)
+			}
+		}
+	})
+}
+
+func TestRefusalShowsNoSecret(t *testing.T) {
+	ref := &bearer.Refusal{Status: 401, Code: "invalid_token", Err: errors.New("s3cr3t")}
+	var out bytes.Buffer
+	for _, v := range []any{ref, *ref, []bearer.Refusal{*ref}} {
+		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+			fmt.Fprintf(&out, verb+"\n", v)
+		}
+		slog.New(slog.NewJSONHandler(&out, nil)).Info("value", "v", v)
+		slog.New(slog.NewTextHandler(&out, nil)).Info("value", "v", v)
+		j, _ := json.Marshal(v)
+		out.Write(j)
+	}
+	if strings.Contains(out.String(), "s3cr3t") || strings.Contains(out.String(), fmt.Sprintf("%x", "s3cr3t")) || strings.Count(out.String(), "401") < 20 {
+		t.Errorf("printed it is %s", out.String())
+	}
+	if got, want := ref.String(), `bearer.Refusal(401 "invalid_token": `; !strings.HasPrefix(got, want) {
+		t.Errorf("String is %s, want %s", got, want)
+	}
+}
+
+// The Transport of another program takes our refusals for what they are: it gets
+// another token for one that is not valid, and for nothing else.
+func TestRefusalToTransport(t *testing.T) {
+	tests := []struct {
+		name, first, path string
+		header            []string
+		want              string // statuses of two calls
+		requests          int    // for tokens
+		seen              int
+	}{
+		{"good", "dee.%d", "/account", nil, "200 200", 1, 2},
+		{"refused", "eve.%d", "/account", nil, "200 200", 2, 3},
+		{"refused, to a browser's program", "eve.%d", "/account", []string{"Accept", "text/html"}, "200 200", 2, 3},
+		{"not enough", "guest.%d", "/account", nil, "403 403", 1, 2},
+		{"lost on the way", "dee.%d", "/lost", []string{"Accept", "application/vnd.api+json"}, "401 401", 1, 2},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				seen, requests := 0, 0
+				h := bearer.Middleware(bearer.NewStorefront(nil, nil), &bearer.MiddlewareOptions{Verifier: &checker{}})(bearer.RequireCustomer(nil)(quiet))
+				server := pipe.Serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					seen++
+					if r.URL.Path == "/lost" {
+						r.Header.Del("Authorization")
+					}
+					h.ServeHTTP(w, r)
+				}))
+				src := bearer.NewSource(func(context.Context) (*bearer.Token, error) {
+					requests++
+					name := tt.first
+					if requests > 1 {
+						name = "dee.%d"
+					}
+					return &bearer.Token{AccessToken: fmt.Sprintf(name, requests), Expiry: time.Now().Add(time.Hour)}, nil
+				}, nil)
+				client := bearer.NewClient(src, server)
+				var statuses []string
+				for range 2 {
+					req, _ := http.NewRequest("GET", "https://api.test"+tt.path, nil)
+					for i := 0; i < len(tt.header); i += 2 {
+						req.Header.Set(tt.header[i], tt.header[i+1])
+					}
+					resp, err := client.Do(req)
+					if err != nil {
+						t.Fatal(err)
+					}
+					resp.Body.Close()
+					statuses = append(statuses, strconv.Itoa(resp.StatusCode))
+				}
+				if got := strings.Join(statuses, " "); got != tt.want || requests != tt.requests || seen != tt.seen {
+					t.Errorf("answered %s after %d token requests and %d calls, want %s, %d and %d", got, requests, seen, tt.want, tt.requests, tt.seen)
+				}
+			})
+		})
+	}
+}
+
+// Whatever a client accepts and an error says, the answer is one that can be read.
+func FuzzRefusal(f *testing.F) {
+	f.Add("application/json", "the token has expired", "bearer")
+	f.Add(`text/html;q=0, a/b;c="d,e"`, "é\"\\\r\n", "a b")
+	f.Add("application/json;q=0.0,*/*", strings.Repeat("x ", 200), "Läden")
+	f.Fuzz(func(t *testing.T, accept, said, realm string) {
+		defer func() {
+			if text, _ := recover().(string); text != "" && !strings.HasPrefix(text, "bearer: MiddlewareOptions.Realm") {
+				t.Errorf("panic with %q", text)
+			}
+		}()
+		resp, body := ask(refusing(saying(said), bearer.MiddlewareOptions{Realm: realm}), "Authorization", "Bearer x", "Accept", accept)
+		if realm == "" {
+			realm = "bearer"
+		}
+		challenges := resp.Header["Www-Authenticate"]
+		schemes, params := bearer.ParseChallenges(challenges)
+		if len(challenges) != 1 || len(schemes) != 1 || schemes[0] != "bearer" || params[0]["realm"] != realm || params[0]["error"] != "invalid_token" {
+			t.Fatalf("the challenge is %q", challenges)
+		}
+		description, described := params[0]["error_description"]
+		if strings.ContainsFunc(description, func(c rune) bool { return c < ' ' || c > '~' || c == '"' || c == '\\' }) || len(description) > 200 || described && description == "" {
+			t.Errorf("the description is %q", description)
+		}
+		switch resp.Header.Get("Content-Type") {
+		case "text/plain; charset=utf-8":
+			if !strings.Contains(strings.ToLower(accept), "text/html") {
+				t.Errorf("Accept %q is answered in plain text", accept)
+			}
+		case "application/vnd.api+json":
+			var doc struct{ Errors []map[string]string }
+			if err := json.Unmarshal([]byte(body), &doc); err != nil || len(doc.Errors) != 1 || doc.Errors[0]["status"] != "401" || described && doc.Errors[0]["detail"] != description {
+				t.Errorf("the body is %s: %v", body, err)
+			}
+		default:
+			t.Errorf("answered with %q of type %q", body, resp.Header.Get("Content-Type"))
+		}
+	})
+}
