@@ -5,12 +5,14 @@ import { createHash } from "node:crypto"
 import dns from "node:dns"
 import { createInterface } from "node:readline"
 
-import { authenticate, createCompositeStorage, makeIntegration, makeSalesChannel } from "@commercelayer/js-auth"
+import * as jsAuth from "@commercelayer/js-auth"
 import { RequestCookies, ResponseCookies } from "@edge-runtime/cookies"
 import Cookies from "js-cookie"
 import { createStorage, normalizeKey, prefixStorage } from "unstorage"
 import memoryDriver from "unstorage/drivers/memory"
 import redisDriver from "unstorage/drivers/redis"
+
+const { authenticate, createCompositeStorage, makeIntegration, makeSalesChannel } = jsAuth
 
 // No name leads anywhere but to this machine.
 dns.lookup = (_host, options, done) => {
@@ -124,6 +126,9 @@ const commands = {
   },
   call: ({ helper, method, args = [] }) => helpers.get(helper)[method](...args),
   authenticate: ({ grant, options }) => authenticate(grant, options),
+
+  // library calls one of js-auth's functions that need no helper.
+  library: ({ name, args }) => jsAuth[name](...args),
 
   // withCookies calls a sales channel whose customers are in cookies, on the server or
   // in the browser, and returns what it has set.

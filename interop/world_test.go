@@ -3,6 +3,7 @@ package interop_test
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
 	"log"
@@ -34,7 +35,7 @@ const (
 // that share them.
 type world struct {
 	t       *testing.T
-	redis   *redistest.Server
+	redis   *redistest.Server // nil if there is none
 	service *commercelayertest.Server
 	domain  string
 	base    *http.Transport
@@ -48,6 +49,17 @@ func newWorld(t *testing.T) *world {
 
 // newWorldOf is newWorld with another Commerce Layer.
 func newWorldOf(t *testing.T, o commercelayertest.Options) *world {
+	t.Helper()
+	w := newService(t, o)
+	w.redis = redistest.Start(t)
+	w.storage("redis", nil)
+	w.channel("shop", "redis", market)
+	return w
+}
+
+// newService is a world without a Redis, and with other auth hosts that both sides
+// reach.
+func newService(t *testing.T, o commercelayertest.Options, others ...*authHost) *world {
 	t.Helper()
 	t.Parallel() // they wait for each other's seconds
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -63,10 +75,21 @@ func newWorldOf(t *testing.T, o commercelayertest.Options) *world {
 	}
 	server := &http.Server{Handler: w.service, TLSConfig: ca.TLSConfig(), ErrorLog: log.New(io.Discard, "", 0)}
 	go server.ServeTLS(l, "", "")
+	trusted := ca.PEM()
+	for _, h := range others {
+		trusted = append(trusted, h.ca.PEM()...)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(trusted)
 	w.base = &http.Transport{
-		TLSClientConfig: &tls.Config{RootCAs: ca.CertPool()},
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "tcp", l.Addr().String())
+		TLSClientConfig: &tls.Config{RootCAs: roots},
+		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
+			// As in peer.mjs, no name leads anywhere but to this machine.
+			_, port, err := net.SplitHostPort(address)
+			if err != nil {
+				return nil, err
+			}
+			return new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort("127.0.0.1", port))
 		},
 	}
 	t.Cleanup(func() {
@@ -75,13 +98,10 @@ func newWorldOf(t *testing.T, o commercelayertest.Options) *world {
 		w.service.Close()
 	})
 	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, ca.PEM(), 0o600); err != nil {
+	if err := os.WriteFile(caFile, trusted, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	w.redis = redistest.Start(t)
 	w.js = startNode(t, caFile)
-	w.storage("redis", nil)
-	w.channel("shop", "redis", market)
 	return w
 }
 
