@@ -44,7 +44,7 @@ func newCache(bytes int64) *cache {
 
 // key is a digest that nobody can foresee. It finds a token; the token itself tells that
 // it is the one.
-func (c *cache) key(token string) uint64 { return maphash.String(c.seed, token) }
+func (c *cache) key(token string) uint64 { return maphash.String(c.seed, signed(token)) }
 
 // get returns what is known of a token that is still good; nil if nothing is.
 func (c *cache) get(token string, now time.Time) *verified {
@@ -52,7 +52,7 @@ func (c *cache) get(token string, now time.Time) *verified {
 		return nil
 	}
 	f, ok := c.entries.GetIfPresent(c.key(token))
-	if !ok || f.token != token { // another one of the same digest
+	if !ok || f.token != token { // another one of the same digest, or with another signature
 		return nil
 	}
 	if !f.good(now) {
@@ -68,6 +68,7 @@ func (c *cache) put(f *verified) {
 	}
 }
 
+// drop forgets the token, whatever its signature.
 func (c *cache) drop(token string) {
 	if c.entries != nil {
 		c.entries.Invalidate(c.key(token))

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -62,23 +63,22 @@ type rawClaims struct {
 	Claims
 }
 
-// UnmarshalJSON is called with what is valid JSON.
+// UnmarshalJSON implements json.Unmarshaler.
 func (c *rawClaims) UnmarshalJSON(b []byte) error {
-	if err := strict(b); err != nil {
+	set, err := strict(b)
+	if err != nil {
 		return err
-	}
-	var set map[string]json.RawMessage
-	if err := json.Unmarshal(b, &set); err != nil {
-		return refuse(ErrMalformed, "the claims are not a JSON object")
 	}
 	r := reader{set: set}
 	c.Claims = Claims{
 		Issuer: r.text("iss"), Subject: r.text("sub"), ID: r.text("jti"), Audience: r.texts("aud"),
 		ExpiresAt: r.time("exp"), NotBefore: r.time("nbf"), IssuedAt: r.time("iat"),
-		Raw: json.RawMessage(string(b)),
+		Raw: bytes.Clone(b),
 	}
 	// No registered claim of RFC 7519, and not always a text.
-	json.Unmarshal(set["scope"], &c.Scope)
+	if r.has("scope") {
+		json.Unmarshal(set["scope"], &c.Scope)
+	}
 	return r.err
 }
 

@@ -3,6 +3,7 @@ package verify
 import (
 	"errors"
 	"log/slog"
+	"strings"
 )
 
 // Why a token is refused. errors.Is finds one of them in each [*Error].
@@ -40,17 +41,20 @@ type Error struct {
 
 // Error is Detail, if there is one, else the text of Kind.
 func (e *Error) Error() string {
-	if e.Detail == "" {
+	switch {
+	case e.Detail != "":
+		return "verify: " + e.Detail
+	case e.Kind != nil:
 		return e.Kind.Error()
 	}
-	return "verify: " + e.Detail
+	return "verify: the token is refused"
 }
 
 // Unwrap returns Kind.
 func (e *Error) Unwrap() error { return e.Kind }
 
 // Description is what to tell the sender: error_description of RFC 6750 §3.
-func (e *Error) Description() string { return e.Error()[len("verify: "):] }
+func (e *Error) Description() string { return strings.TrimPrefix(e.Error(), "verify: ") }
 
 // LogValue is what Description returns.
 func (e *Error) LogValue() slog.Value { return slog.StringValue(e.Description()) }

@@ -2,7 +2,6 @@ package verify
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"strings"
 )
 
@@ -24,30 +23,26 @@ var foreign = []string{"jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc"}
 // parseHeader looks at a token as a whole, and at its first part.
 func parseHeader(token string) (*header, error) {
 	switch {
-	case len(token) > maxToken:
-		return nil, refuse(ErrMalformed, "the token is over 16 KiB")
 	case strings.Count(token, ".") != 2:
 		return nil, refuse(ErrMalformed, "the token has not three parts")
-	case strings.ContainsFunc(token, func(c rune) bool { return c != '.' && !isBase64URL(c) }):
-		return nil, refuse(ErrMalformed, "the token has characters that are not base64url")
+	case strings.Contains(token, "\n") || strings.Contains(token, "\r"): // which encoding/base64 skips
+		return nil, refuse(ErrMalformed, "the token has a line break")
 	}
 	first, _, _ := strings.Cut(token, ".")
 	text, err := base64.RawURLEncoding.Strict().DecodeString(first)
 	if err != nil {
 		return nil, refuse(ErrMalformed, "the token's header is not base64url")
 	}
-	if err := strict(text); err != nil {
+	set, err := strict(text)
+	if err != nil {
 		return nil, err
 	}
-	r := reader{}
-	if json.Unmarshal(text, &r.set) != nil {
-		return nil, refuse(ErrMalformed, "the token's header is not a JSON object")
-	}
 	for _, name := range foreign {
-		if _, has := r.set[name]; has {
+		if _, has := set[name]; has {
 			return nil, refuse(ErrMalformed, "the token's header has "+name+", which is not taken from tokens")
 		}
 	}
+	r := reader{set: set}
 	h := &header{algorithm: r.text("alg"), keyID: r.text("kid"), typ: r.text("typ")}
 	switch {
 	case r.err != nil:
@@ -58,6 +53,11 @@ func parseHeader(token string) (*header, error) {
 	return h, nil
 }
 
-func isBase64URL(c rune) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || c == '-' || c == '_'
+// signed is the part of a token that is signed. A token is known by it, since whoever
+// has a signature of ECDSA can make another one of it: the two are one token.
+func signed(token string) string {
+	if end := strings.LastIndexByte(token, '.'); end >= 0 {
+		return token[:end]
+	}
+	return token
 }

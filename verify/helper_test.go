@@ -11,10 +11,8 @@ import (
 	"encoding/base64"
 	"fmt"
 	"math/big"
-	"net/http"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -151,16 +149,11 @@ func check(v *verify.Verifier, token string) error {
 	return err
 }
 
-// counted is a Base that counts requests.
-type counted struct {
-	http.RoundTripper
-	requests atomic.Int64
-}
-
-func (c *counted) RoundTrip(r *http.Request) (*http.Response, error) {
-	c.requests.Add(1)
-	return c.RoundTripper.RoundTrip(r)
-}
-
 // pass lets time pass, in a bubble.
 func pass(d time.Duration) { <-time.After(d) }
+
+// split returns what is signed of a token, and the signature.
+func split(token string) (text string, signature []byte) {
+	dot := strings.LastIndexByte(token, '.')
+	return token[:dot], must(base64.RawURLEncoding.DecodeString(token[dot+1:]))
+}

@@ -49,9 +49,10 @@ type Issuer struct {
 type Options struct {
 	// Authorize says whom a token speaks for that is right otherwise; its Token and
 	// Claims may be left nil. An error refuses the token, preferably an *Error with
-	// ErrNotAdmitted or ErrMissingClaim. It is called once for each token, not for each
-	// request, and its answer is shared: it must depend on the claims alone, and do
-	// nothing that takes long. Default: nobody, which is a guest, with the token's scope.
+	// ErrNotAdmitted or ErrMissingClaim. It is called when a token is seen for the first
+	// time, or is remembered no longer, and not for each request; its answer is shared: it
+	// must depend on the claims alone, and do nothing that takes long. Default: nobody,
+	// which is a guest, with the token's scope.
 	Authorize func(*Claims) (*bearer.Authorization, error)
 
 	// Leeway is by how much the issuer's clock may be ahead of ours, for nbf and iat.

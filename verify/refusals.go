@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"time"
 
-	"github.com/bearerkit/bearer/internal/unverified"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -12,7 +11,8 @@ import (
 // least asked for go first.
 const MaxRefused = 65536
 
-// refusals are tokens that have been revoked, by their digests, until when.
+// refusals are tokens that have been revoked, by digests of what is signed of them, until
+// when.
 type refusals struct {
 	until *otter.Cache[[sha256.Size]byte, time.Time]
 }
@@ -24,20 +24,13 @@ func newRefusals() *refusals {
 	})}
 }
 
-// add refuses a token for d, or if that is not positive, until it expires.
-func (r *refusals) add(token string, d time.Duration) {
-	now := time.Now()
-	end := now.Add(d)
-	if d <= 0 {
-		if _, end = unverified.Times(token); end.IsZero() {
-			return // it is refused as it is
-		}
-	}
-	if !now.Before(end) {
+// add refuses a token until then, or longer if it is refused for longer already.
+func (r *refusals) add(token string, end time.Time) {
+	if !time.Now().Before(end) {
 		return
 	}
 	end = end.Round(0)
-	r.until.Compute(sha256.Sum256([]byte(token)), func(before time.Time, _ bool) (time.Time, otter.ComputeOp) {
+	r.until.Compute(sha256.Sum256([]byte(signed(token))), func(before time.Time, _ bool) (time.Time, otter.ComputeOp) {
 		if before.After(end) {
 			return before, otter.CancelOp
 		}
@@ -46,9 +39,9 @@ func (r *refusals) add(token string, d time.Duration) {
 }
 
 func (r *refusals) has(token string, now time.Time) bool {
-	if r.until.EstimatedSize() == 0 || len(token) > maxToken {
+	if r.until.EstimatedSize() == 0 {
 		return false
 	}
-	end, ok := r.until.GetIfPresent(sha256.Sum256([]byte(token)))
+	end, ok := r.until.GetIfPresent(sha256.Sum256([]byte(signed(token))))
 	return ok && now.Before(end)
 }

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -15,81 +17,167 @@ import (
 const maxDepth = 16
 
 var (
-	errUTF8  = refuse(ErrMalformed, "the token has text that is not UTF-8")
-	errJSON  = refuse(ErrMalformed, "the token has a part that is not a JSON object")
-	errDeep  = refuse(ErrMalformed, "the token's JSON is nested too deeply")
-	errTwice = refuse(ErrMalformed, "the token has a member twice, or two that differ in case alone")
+	errText   = refuse(ErrMalformed, "the token has text that is not UTF-8")
+	errJSON   = refuse(ErrMalformed, "the token has a part that is not a JSON object")
+	errDeep   = refuse(ErrMalformed, "the token's JSON is nested too deeply")
+	errTwice  = refuse(ErrMalformed, "the token has a member twice, or two that differ in case alone")
+	errNumber = refuse(ErrMalformed, "the token has a number that is out of range")
 )
 
-// strict checks that all parsers read the same in b: JSON in UTF-8, an object, in which
-// no object has two members of one name (RFC 7515 §4, RFC 7519 §4). Names that differ in
-// case alone count as one, since they are for encoding/json, which is what claims will be
-// decoded with.
-func strict(b []byte) error {
-	if !utf8.Valid(b) {
-		return errUTF8
+// strict reads an object's members, and checks that all parsers read the same in b: JSON
+// in UTF-8, an object, in which no object has two members of one name (RFC 7515 §4, RFC
+// 7519 §4), no text has half a character, and numbers are within what parsers can do (RFC
+// 8259 §6, §8.2). Names that differ in case alone count as one, since they are for
+// encoding/json, which is what claims will be decoded with.
+func strict(b []byte) (map[string]json.RawMessage, error) {
+	b = bytes.Trim(b, space)
+	switch {
+	case !utf8.Valid(b):
+		return nil, errText
+	case !json.Valid(b) || b[0] != '{':
+		return nil, errJSON
 	}
-	if !json.Valid(b) || !bytes.HasPrefix(bytes.TrimLeft(b, " \t\r\n"), []byte("{")) {
-		return errJSON
+	members := map[string]json.RawMessage{}
+	r := reading{b: b}
+	return members, r.object(members)
+}
+
+const space = " \t\r\n"
+
+// reading goes through valid JSON.
+type reading struct {
+	b     []byte
+	at    int // in b
+	depth int // of objects and lists that are open
+}
+
+// next skips what has no meaning, and returns what is there.
+func (r *reading) next() byte {
+	for strings.IndexByte(space+",:", r.b[r.at]) >= 0 {
+		r.at++
 	}
-	var levels [][]string // of each object or list that is open, the names so far
-	var lists [maxDepth]bool
-	name := false // a string that comes now is a name
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; c {
-		case '{', '[':
-			if len(levels) == maxDepth {
-				return errDeep
-			}
-			lists[len(levels)] = c == '['
-			levels = append(levels, nil)
-			name = c == '{'
-		case '}', ']':
-			last := len(levels) - 1
-			if twice(levels[last]) {
-				return errTwice
-			}
-			levels = levels[:last]
-		case ',':
-			name = !lists[len(levels)-1]
-		case '"':
-			begin := i
-			for i++; b[i] != '"'; i++ {
-				if b[i] == '\\' {
-					i++
-				}
-			}
-			if name {
-				last := len(levels) - 1
-				levels[last] = append(levels[last], fold(b[begin:i+1]))
-			}
-			name = false
+	return r.b[r.at]
+}
+
+// object reads one, and puts its members into a map that is not nil.
+func (r *reading) object(members map[string]json.RawMessage) error {
+	var names []string
+	if r.depth++; r.depth > maxDepth {
+		return errDeep
+	}
+	for r.at++; r.next() != '}'; {
+		begin := r.at
+		if err := r.text(); err != nil {
+			return err
 		}
+		name := unquote(r.b[begin:r.at])
+		names = append(names, fold(name))
+		r.next()
+		begin = r.at
+		if err := r.value(); err != nil {
+			return err
+		}
+		if members != nil {
+			members[name] = r.b[begin:r.at]
+		}
+	}
+	r.at++
+	r.depth--
+	slices.Sort(names)
+	if len(slices.Compact(names)) < len(names) {
+		return errTwice
 	}
 	return nil
 }
 
-func twice(names []string) bool {
-	slices.Sort(names)
-	return len(slices.Compact(names)) < len(names)
+func (r *reading) list() error {
+	if r.depth++; r.depth > maxDepth {
+		return errDeep
+	}
+	for r.at++; r.next() != ']'; {
+		if err := r.value(); err != nil {
+			return err
+		}
+	}
+	r.at++
+	r.depth--
+	return nil
+}
+
+func (r *reading) value() error {
+	switch r.next() {
+	case '{':
+		return r.object(nil)
+	case '[':
+		return r.list()
+	case '"':
+		return r.text()
+	}
+	begin := r.at
+	r.at += bytes.IndexAny(r.b[begin:], space+",]}") // there is one: an object ends behind
+	switch r.b[begin] {
+	case 't', 'f', 'n':
+		return nil
+	}
+	if _, err := strconv.ParseFloat(string(r.b[begin:r.at]), 64); err != nil {
+		return errNumber
+	}
+	return nil
+}
+
+// text reads one. Half of a surrogate pair is a character of its own for some parsers,
+// and none, or another, for others.
+func (r *reading) text() error {
+	for r.at++; r.b[r.at] != '"'; r.at++ {
+		if r.b[r.at] != '\\' {
+			continue
+		}
+		if r.at++; r.b[r.at] != 'u' {
+			continue
+		}
+		c := r.escaped()
+		if !utf16.IsSurrogate(c) {
+			continue
+		}
+		if !bytes.HasPrefix(r.b[r.at+1:], []byte(`\u`)) {
+			return errText
+		}
+		if r.at += 2; utf16.DecodeRune(c, r.escaped()) == unicode.ReplacementChar {
+			return errText
+		}
+	}
+	r.at++
+	return nil
+}
+
+// escaped reads the digits behind u, and stays at the last one.
+func (r *reading) escaped() rune {
+	c, _ := strconv.ParseUint(string(r.b[r.at+1:r.at+5]), 16, 16)
+	r.at += 4
+	return rune(c)
+}
+
+func unquote(text []byte) (s string) {
+	if bytes.IndexByte(text, '\\') < 0 {
+		return string(text[1 : len(text)-1])
+	}
+	json.Unmarshal(text, &s)
+	return s
 }
 
 // fold makes one name of all that encoding/json takes for the same: of each letter the
 // form that is the least, but a lower one in ASCII, so that most names are left alone.
-func fold(quoted []byte) string {
-	name := string(quoted[1 : len(quoted)-1])
-	if strings.Contains(name, `\`) {
-		json.Unmarshal(quoted, &name)
-	}
+func fold(name string) string {
 	return strings.Map(func(c rune) rune {
+		if 'a' <= c && c <= 'z' || c == '_' {
+			return c
+		}
 		least := c
 		for r := unicode.SimpleFold(c); r != c; r = unicode.SimpleFold(r) {
 			if 'a' <= r && r <= 'z' {
 				return r
 			}
-			if least < 'a' || least > 'z' {
-				least = min(least, r)
-			}
+			least = min(least, r)
 		}
 		return least
 	}, name)

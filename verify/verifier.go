@@ -93,6 +93,9 @@ func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {
+	if len(token) > maxToken {
+		return nil, refuse(ErrMalformed, "the token is over 16 KiB")
+	}
 	now := time.Now()
 	if found := v.seen.get(token, now); found != nil {
 		found.issuer.keys.renew()
@@ -101,7 +104,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 	if v.refused.has(token, now) {
 		return nil, refuse(ErrRefused, "")
 	}
-	found, err := v.check(ctx, token, now)
+	found, err := v.check(ctx, token)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +117,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 }
 
 // check does all the work.
-func (v *Verifier) check(ctx context.Context, token string, now time.Time) (*verified, error) {
+func (v *Verifier) check(ctx context.Context, token string) (*verified, error) {
 	h, err := parseHeader(token)
 	if err != nil {
 		return nil, err
@@ -135,6 +138,7 @@ func (v *Verifier) check(ctx context.Context, token string, now time.Time) (*ver
 	if !parsed.Valid || parsed.Method.Alg() != h.algorithm {
 		return nil, refuse(ErrMalformed, "")
 	}
+	now := time.Now() // the keys may have kept us waiting
 	if v.future(claims.NotBefore, now) || v.future(claims.IssuedAt, now) {
 		return nil, refuse(ErrNotYetValid, "")
 	}
@@ -218,11 +222,19 @@ func refusal(err error) error {
 }
 
 // Refuse makes Verify refuse a token that has been revoked, for a while or, if that is
-// 0, until it expires. It is told in this process alone, and of as many as
-// [MaxRefused].
+// 0, until it expires. Another signature of the same header and claims is refused with
+// it. It is told in this process alone, and of as many as [MaxRefused].
 func (v *Verifier) Refuse(token string, d time.Duration) {
+	end := time.Now().Add(d)
+	if d <= 0 {
+		var claims rawClaims
+		if _, _, err := v.parser.ParseUnverified(token, &claims); err != nil {
+			return // it is refused as it is
+		}
+		end = claims.ExpiresAt
+	}
 	// In this order: verify, which goes the other way round, sees it, or is seen.
-	v.refused.add(token, d)
+	v.refused.add(token, end)
 	v.seen.drop(token)
 }
 

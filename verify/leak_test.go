@@ -1,0 +1,63 @@
+package verify_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/bearerkit/bearer/verify"
+)
+
+// ownWords is this package's source, in which all its texts are.
+var ownWords = sync.OnceValue(func() string {
+	var all strings.Builder
+	for _, name := range must(filepath.Glob("*.go")) {
+		if !strings.HasSuffix(name, "_test.go") {
+			all.Write(must(os.ReadFile(name)))
+		}
+	}
+	return all.String()
+})
+
+// wantRefusal checks that a token's error is of one of these kinds, is an *Error, and
+// quotes nothing of the token, be it in base64 or not.
+func wantRefusal(t *testing.T, err error, token string, kinds ...error) {
+	t.Helper()
+	own, ok := errors.AsType[*verify.Error](err)
+	if !ok {
+		t.Fatalf("got the error %v, want a *verify.Error of %v", err, kinds)
+	}
+	is := false
+	for _, kind := range kinds {
+		is = is || errors.Is(err, kind)
+	}
+	if !is {
+		t.Errorf("got the error %q, which is %q, want %v", err, own.Kind, kinds)
+	}
+	texts := []string{err.Error(), own.Description(), own.LogValue().String()}
+	parts := strings.Split(token, ".")
+	for _, part := range parts[:min(len(parts), 5)] {
+		clear, _ := base64.RawURLEncoding.DecodeString(part)
+		for _, secret := range []string{part, string(clear)} {
+			for _, text := range texts {
+				if window := common(text, secret); window != "" {
+					t.Errorf("the error %q has %q of the token", text, window)
+				}
+			}
+		}
+	}
+}
+
+// common is what a text has of another, of eight bytes, that is none of our own words.
+func common(text, of string) string {
+	for i := range max(len(text)-7, 0) {
+		if w := text[i : i+8]; strings.Contains(of, w) && !strings.Contains(ownWords(), w) {
+			return w
+		}
+	}
+	return ""
+}
