@@ -143,14 +143,16 @@ var knownClaims = []string{"iss", "scope", "exp", "iat", "test", "rand", "applic
 var ErrNoCustomClaim = errors.New("commercelayer: the token has no custom claim")
 
 // CustomClaim returns the custom claim as a type of the application's own, with json
-// tags. The error is [ErrNoCustomClaim] if there is none.
+// tags. The error is [ErrNoCustomClaim] if there is none; with any error the value is the
+// zero one. A [Verifier] refuses tokens whose custom claim has two members, in one
+// object, of names that differ in case alone, or is nested over 15 deep.
 func CustomClaim[T any](c *Claims) (T, error) {
-	var t T
+	var t, zero T
 	if c.CustomClaim == nil {
-		return t, ErrNoCustomClaim
+		return zero, ErrNoCustomClaim
 	}
 	if json.Unmarshal(c.CustomClaim, &t) != nil {
-		return t, fmt.Errorf("commercelayer: the custom claim does not fit %T: check the types of its fields", t)
+		return zero, fmt.Errorf("commercelayer: the custom claim does not fit %T: check the types of its fields", t)
 	}
 	return t, nil
 }

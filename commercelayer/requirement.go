@@ -2,6 +2,7 @@ package commercelayer
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/bearerkit/bearer/verify"
 )
@@ -40,10 +41,10 @@ func FromClient(ids ...string) Requirement {
 func OfCustomer(c *Claims) error { return met(c.IsCustomer(), "the token is not a customer's") }
 
 // OfOwner requires the token of one of these owners, by their ids. The type is Customer
-// or User: an id says nothing without it.
+// or User, in any case: an id says nothing without it.
 func OfOwner(ownerType string, ids ...string) Requirement {
 	return func(c *Claims) error {
-		return met(c.Owner != nil && c.Owner.Type == ownerType && slices.Contains(ids, c.Owner.ID), "the token is of another owner")
+		return met(c.Owner != nil && strings.EqualFold(c.Owner.Type, ownerType) && slices.Contains(ids, c.Owner.ID), "the token is of another owner")
 	}
 }
 
@@ -69,9 +70,9 @@ func InTestMode(c *Claims) error { return met(c.Test, "the token is not of the t
 // InLiveMode requires a token of the live mode.
 func InLiveMode(c *Claims) error { return met(!c.Test, "the token is of the test mode") }
 
-// All requires all of these.
+// All requires all of these; of none, anything is good enough. It panics if one is nil.
 func All(of ...Requirement) Requirement {
-	of = slices.Clone(of)
+	of = given("All", of)
 	return func(c *Claims) error {
 		for _, r := range of {
 			if err := r(c); err != nil {
@@ -83,9 +84,9 @@ func All(of ...Requirement) Requirement {
 }
 
 // Any requires one of these; its error is that of the last. Of none, nothing is good
-// enough.
+// enough. It panics if one is nil.
 func Any(of ...Requirement) Requirement {
-	of = slices.Clone(of)
+	of = given("Any", of)
 	return func(c *Claims) error {
 		err := Unmet("the token is not as required")
 		for _, r := range of {
@@ -95,4 +96,13 @@ func Any(of ...Requirement) Requirement {
 		}
 		return err
 	}
+}
+
+func given(name string, of []Requirement) []Requirement {
+	for _, r := range of {
+		if r == nil {
+			panic("commercelayer: " + name + " has a nil Requirement: leave it out")
+		}
+	}
+	return slices.Clone(of)
 }

@@ -44,21 +44,23 @@ type VerifierOptions struct {
 	// organization: anybody who has signed up at the service can have one.
 	Users bool
 
-	// Admit is what else all tokens have to be, see [All]. A token that is not is refused
+	// Admit is what else all tokens have to be, such as [InLiveMode]: else those of the
+	// test mode are admitted too. For several see [All]. A token that is not so is refused
 	// with 401, as if it were not valid; for what single routes want, see
 	// [Verifier.Require].
 	Admit Requirement
 
 	// Domains are the service's domains whose tokens are accepted, each with a port if it
-	// has one. Default: that of AuthURL, else [DefaultDomain].
+	// has one. The organizations have to be yours in all of them: somebody else's may
+	// have the same slug in another. Default: that of AuthURL, else [DefaultDomain].
 	Domains []string
 
 	// AuthURL is the base of the auth host if it is not https://auth.<Domain>, as in
 	// [Options], for the first of Domains.
 	AuthURL string
 
-	// OldIssuers accepts old tokens of [DefaultDomain] too, which name
-	// https://commercelayer.io as their issuer, or none.
+	// OldIssuers accepts old tokens of [DefaultDomain] too, which has to be one of
+	// Domains: they name https://commercelayer.io as their issuer, or none.
 	OldIssuers bool
 
 	// KeySet is the key set of the service, as JSON, if it is not to be fetched.
@@ -113,10 +115,14 @@ func NewVerifier(organization string, opts *VerifierOptions) (*Verifier, error) 
 // issuers are the installations.
 func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 	domains := o.Domains
+	if slices.Contains(domains, "") {
+		return nil, errors.New("commercelayer: VerifierOptions.Domains has an empty entry: leave it out")
+	}
 	if len(domains) == 0 {
 		domains = []string{""}
 	}
 	var all []verify.Issuer
+	old := o.OldIssuers
 	for n, domain := range domains {
 		where := Options{Domain: domain}
 		if n == 0 {
@@ -124,7 +130,7 @@ func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 		}
 		h, authURL, err := where.resolve()
 		if err != nil {
-			return nil, fmt.Errorf("%w (in VerifierOptions it is Domains)", err)
+			return nil, fmt.Errorf("%w (VerifierOptions has it as Domains and AuthURL)", err)
 		}
 		if h == (hosts{}) {
 			return nil, errors.New("commercelayer: VerifierOptions.AuthURL does not tell the issuer of tokens: set Domains")
@@ -133,16 +139,20 @@ func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 		if o.KeySet == nil {
 			i.KeySetURL = authURL + "/.well-known/jwks.json"
 		}
-		if o.OldIssuers && h.domain == DefaultDomain {
+		if old && h.domain == DefaultDomain {
 			i.Aliases = []string{"https://" + DefaultDomain, ""}
+			old = false
 		}
 		all = append(all, i)
+	}
+	if old {
+		return nil, errors.New("commercelayer: VerifierOptions.OldIssuers is for tokens of " + DefaultDomain + ", which is none of its Domains: leave it out")
 	}
 	return all, nil
 }
 
-// Verify checks a token: that the service has issued it, for one of the organizations,
-// and that it has not expired. Its Owner is the customer, if it is a customer's; a user
+// Verify checks a token: that the service has issued it, for one of the organizations
+// and to an application of one of the Kinds, and that it has not expired. Its Owner is the customer, if it is a customer's; a user
 // of the dashboard, of whom a webapp's token speaks, is none. Its Claims are a *[Claims].
 // The errors are those of verify.Verifier.Verify.
 func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorization, error) {
@@ -189,7 +199,7 @@ func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, er
 		return nil, err
 	}
 	switch {
-	case c.Organization == nil && !v.options.Users:
+	case c.ofUser() && !v.options.Users:
 		return nil, refused(verify.ErrNotAdmitted, "the token is for no organization")
 	case c.Organization != nil && v.organizations != nil && !slices.Contains(v.organizations, c.Organization.Slug):
 		return nil, refused(verify.ErrNotAdmitted, "the token is for another organization")
@@ -207,17 +217,23 @@ func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, er
 }
 
 // complete checks that the parts are there without which a token of its kind cannot be
-// judged.
+// judged, and that this is a kind that can be.
 func (c *Claims) complete() error {
 	missing := ""
 	switch {
 	case c.Application.Kind == "":
 		missing = "application.kind"
-	case (c.IsUser() || c.IsDashboard()) && (c.User == nil || c.User.ID == ""):
+	case !slices.Contains(kinds, c.Application.Kind):
+		return refused(verify.ErrNotAdmitted, "the token is of a kind of application that is unknown here")
+	case c.ofUser() && (c.User == nil || c.User.ID == ""):
 		missing = "user.id"
-	case !c.IsUser() && !c.IsDashboard() && (c.Organization == nil || c.Organization.ID == "" || c.Organization.Slug == ""):
-		missing = "organization"
-	case c.Owner != nil && (c.Owner.Type == "" || c.Owner.ID == ""):
+	case !c.ofUser() && (c.Organization == nil || c.Organization.ID == ""):
+		missing = "organization.id"
+	case !c.ofUser() && c.Organization.Slug == "":
+		missing = "organization.slug"
+	case c.Owner != nil && c.Owner.Type == "":
+		missing = "owner.type"
+	case c.Owner != nil && c.Owner.ID == "":
 		missing = "owner.id"
 	}
 	if missing != "" {
@@ -225,6 +241,12 @@ func (c *Claims) complete() error {
 	}
 	return nil
 }
+
+// kinds are those of which it is known what their tokens say.
+var kinds = []string{KindSalesChannel, KindIntegration, KindWebapp, KindUser, KindDashboard}
+
+// ofUser reports that the token is a user's of the service, and not an organization's.
+func (c *Claims) ofUser() bool { return c.IsUser() || c.IsDashboard() }
 
 func refused(kind error, detail string) error { return &verify.Error{Kind: kind, Detail: detail} }
 
