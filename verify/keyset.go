@@ -113,7 +113,7 @@ func newKeySet(i *Issuer, o *Options) (*keySet, error) {
 	if i.KeySet != nil {
 		fixed, err := parseKeys(i.KeySet, i.Algorithms)
 		if err != nil {
-			return nil, fmt.Errorf("verify: the KeySet of issuer %q is of no use: %w", i.Name, err)
+			return nil, fmt.Errorf("verify: the KeySet of issuer %q is of no use: %s", i.Name, strings.TrimPrefix(err.Error(), "verify: "))
 		}
 		s.current.Store(fixed)
 		s.due.Store(never)
