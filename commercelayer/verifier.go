@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/endpoint"
 	"github.com/bearerkit/bearer/verify"
 )
 
@@ -138,6 +139,9 @@ func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 		i := verify.Issuer{Name: h.url("auth"), Algorithms: []string{"RS512"}, Types: []string{"JWT"}, KeySet: o.KeySet}
 		if o.KeySet == nil {
 			i.KeySetURL = authURL + "/.well-known/jwks.json"
+			if _, err := endpoint.Parse(i.KeySetURL); err != nil {
+				return nil, fmt.Errorf("commercelayer: VerifierOptions.AuthURL %w", err)
+			}
 		}
 		if old && h.domain == DefaultDomain {
 			i.Aliases = []string{"https://" + DefaultDomain, ""}
