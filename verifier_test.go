@@ -33,7 +33,7 @@ func TestVerifierErrors(t *testing.T) {
 		{"unavailable", &bearer.UnavailableError{Err: errDown}, false, 503},
 		{"unavailable, without more", &bearer.UnavailableError{}, false, 503},
 		{"unavailable, wrapped", fmt.Errorf("wrapped: %w", &bearer.UnavailableError{}), false, 503},
-		{"unavailable, with something to say", errors.Join(saying("x"), &bearer.UnavailableError{}), false, 503},
+		{"unavailable, with something to say", errors.Join(saying("said"), &bearer.UnavailableError{}), false, 503},
 		{"none of that type", absent, false, 401},
 		{"somebody else's context", context.DeadlineExceeded, false, 401},
 		{"token of its own", noToken, false, 401},
@@ -55,7 +55,7 @@ func TestVerifierErrors(t *testing.T) {
 		r, w := httptest.NewRequestWithContext(ctx, "GET", "https://shop.test/", nil), httptest.NewRecorder()
 		r.Header.Set("Authorization", "Bearer x")
 		h.ServeHTTP(w, r)
-		if challenge := w.Header().Get("WWW-Authenticate"); w.Code != tt.want || (challenge != "") != (tt.want == 401) || (w.Header().Get("Retry-After") != "") != (tt.want == 503) || strings.Contains(challenge, "description") {
+		if challenge := w.Header().Get("WWW-Authenticate"); w.Code != tt.want || (challenge != "") != (tt.want == 401) || (w.Header().Get("Retry-After") != "") != (tt.want == 503) || strings.Contains(challenge+w.Body.String(), "said") {
 			t.Errorf("%s: answered %d with the header %v, want %d", tt.name, w.Code, w.Header(), tt.want)
 		}
 	}
@@ -147,6 +147,11 @@ func TestVerifierIsToldOfRejection(t *testing.T) {
 			}
 		}))
 		client := &http.Client{Transport: &bearer.Transport{Source: s.front, Base: api}}
+		s.HandleFunc("/evict", func(_ http.ResponseWriter, r *http.Request) {
+			for range 2 { // as by calls that were under way together
+				s.front.Evict(r.Context(), &bearer.Token{AccessToken: "for-dee"})
+			}
+		})
 		s.HandleFunc("/call/{path}", func(w http.ResponseWriter, r *http.Request) {
 			for range 3 {
 				req, _ := http.NewRequestWithContext(r.Context(), "GET", "https://api.test/"+r.PathValue("path"), nil)
@@ -168,6 +173,11 @@ func TestVerifierIsToldOfRejection(t *testing.T) {
 		b.want("/call/bad", "401 - -", "Authorization", "Bearer dee")
 		if want := []string{"dee 1m0s"}; !slices.Equal(v.told, want) {
 			t.Errorf("the Verifier was told to refuse %q, want %q", v.told, want)
+		}
+		v.told = nil
+		b.want("/evict", "", "Authorization", "Bearer dee")
+		if len(v.told) != 1 {
+			t.Errorf("the Verifier was told to refuse %q, want one token once", v.told)
 		}
 		v.refused = func(token string) bool { return token == "dee" }
 		if r := b.get("/call/good", "Authorization", "Bearer dee"); r.status != 401 {
