@@ -221,7 +221,7 @@ func TestVerifierClaims(t *testing.T) {
 
 func TestVerifierAdmits(t *testing.T) {
 	type options = commercelayer.VerifierOptions
-	any := options{UnsafeAnyOrganization: true}
+	anyone := options{UnsafeAnyOrganization: true}
 	noLive := commercelayer.Unmet("the token is of the live mode")
 	owned := claimSet{"owner": claimSet{"type": "Customer", "id": "cus1"}}
 	of := func(slug string) claimSet {
@@ -242,8 +242,8 @@ func TestVerifierAdmits(t *testing.T) {
 		{"one of several", options{Organizations: []string{"a-shop", "another-shop"}}, "sales_channel", of("another-shop"), ""},
 		{"the first of several", options{Organizations: []string{"another-shop"}}, "sales_channel", nil, ""},
 		{"none of several", options{Organizations: []string{"a-shop", "another-shop"}}, "sales_channel", of("b-shop"), "the token is for another organization"},
-		{"any", any, "webapp", of("another-shop"), ""},
-		{"any, none", any, "user", nil, "the token is for no organization"},
+		{"any", anyone, "webapp", of("another-shop"), ""},
+		{"any, none", anyone, "user", nil, "the token is for no organization"},
 		{"any, and users", options{UnsafeAnyOrganization: true, Users: true}, "user", nil, ""},
 		{"user", options{}, "user", nil, "the token is for no organization"},
 		{"dashboard", options{}, "dashboard", nil, "the token is for no organization"},
