@@ -99,7 +99,7 @@ type answer struct {
 }
 
 const (
-	errSlow    = keySetError("the key set has not come within 10 s")
+	errSlow    = keySetError("the key set has not come in time, which is 10 s at most")
 	errGoexit  = keySetError("the Base of the key set has ended its goroutine")
 	errCrowded = keySetError("too many tokens wait for the issuer's key set")
 	errOrigin  = keySetError("the key set redirects to another origin: configure that one, if it is right")
@@ -242,8 +242,8 @@ func (s *keySet) fetch(f *flight, began time.Duration) {
 	case <-ctx.Done():
 		a.err = ctx.Err()
 	}
-	if a.err != nil && ctx.Err() != nil {
-		a.err = errSlow // not the end of a context, which would look like that of a waiter
+	if a.err != nil && ctx.Err() != nil || errors.Is(a.err, context.DeadlineExceeded) || errors.Is(a.err, context.Canceled) {
+		a.err = errSlow // which is not taken for the end of a waiter's context
 	}
 	s.landed(f, began, a)
 }
