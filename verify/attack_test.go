@@ -15,6 +15,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -42,12 +43,13 @@ type attack struct {
 
 const otherName = "https://other.test"
 
-// The keys of the attacks: authName has the first two, otherName the third under the
+// The keys of the attacks: authName has the first three, otherName the fourth under the
 // kid of the first.
 var (
-	signer   = func() *authority { return of("RS512") }
-	second   = func() *authority { return &authority{"second", "RS512", otherRSAKey()} }
-	stranger = func() *authority { return &authority{signer().kid, "RS512", otherRSAKey()} }
+	signer    = func() *authority { return of("ES256") }
+	second    = sync.OnceValue(func() *authority { return fresh("second") })
+	rsaSigner = func() *authority { return of("RS512") }
+	stranger  = sync.OnceValue(func() *authority { return fresh(signer().kid) })
 )
 
 // withstand shows that attacks are refused with the right error, that nothing is asked
@@ -56,10 +58,10 @@ var (
 func withstand(t *testing.T, attacks []attack) {
 	t.Helper()
 	newVerifiers := func(t *testing.T) (*verify.Verifier, *published) {
-		base := &published{set: keySet(signer(), second())}
+		base := &published{set: keySet(signer(), second(), rsaSigner())}
 		return newVerifier(t, &verify.Options{Base: base},
-			verify.Issuer{Name: authName, KeySetURL: keysURL, Algorithms: []string{"RS512", "RS256"}},
-			verify.Issuer{Name: otherName, KeySet: keySet(stranger()), Algorithms: []string{"RS512"}}), base
+			verify.Issuer{Name: authName, KeySetURL: keysURL, Algorithms: []string{"ES256", "RS512", "RS256"}},
+			verify.Issuer{Name: otherName, KeySet: keySet(stranger()), Algorithms: []string{"ES256"}}), base
 	}
 	good := signer().good()
 	warm, warmBase := newVerifiers(t)
@@ -118,7 +120,7 @@ func TestForgedIssuers(t *testing.T) {
 }
 
 func TestForgedAlgorithms(t *testing.T) {
-	s := signer()
+	s := rsaSigner()
 	header := func(alg string) string { return fmt.Sprintf(`{"alg":%s,"typ":"JWT","kid":%q}`, alg, s.kid) }
 	attacks := []attack{
 		{"other RS", s.signAs("RS384", header(`"RS384"`)), verify.ErrAlgorithm, false},
@@ -126,7 +128,9 @@ func TestForgedAlgorithms(t *testing.T) {
 		{"PS signature under RS", s.signAs("PS512", header(`"RS512"`)), verify.ErrSignature, true},
 		{"RS256 signature under RS512", s.signAs("RS256", header(`"RS512"`)), verify.ErrSignature, true},
 		{"one that the issuer has and the key has not", s.signAs("RS256", header(`"RS256"`)), verify.ErrUnknownKey, true},
-		{"ES", p256().signAs("ES256", header(`"ES256"`)), verify.ErrAlgorithm, false},
+		{"ES384", of("ES384").signAs("ES384", header(`"ES384"`)), verify.ErrAlgorithm, false},
+		{"ES256 signature under RS512", signer().signAs("ES256", header(`"RS512"`)), verify.ErrSignature, true},
+		{"ES256 under the kid of an RSA key", signer().signAs("ES256", header(`"ES256"`)), verify.ErrUnknownKey, true},
 		{"unknown", s.sign(header(`"XX999"`), goodClaims()), verify.ErrAlgorithm, false},
 		{"empty", s.sign(header(`""`), goodClaims()), verify.ErrMalformed, false},
 		{"null", s.sign(header(`null`), goodClaims()), verify.ErrMalformed, false},
@@ -147,8 +151,6 @@ func TestForgedAlgorithms(t *testing.T) {
 	withstand(t, attacks)
 }
 
-func p256() *authority { return of("ES256") }
-
 // signAs signs good claims by an algorithm, whatever the header says.
 func (a *authority) signAs(alg, header string) string {
 	text := b64(header) + "." + b64(goodClaims())
@@ -157,12 +159,12 @@ func (a *authority) signAs(alg, header string) string {
 
 // The public key, in all its forms, is no secret.
 func TestPublicKeyAsSecret(t *testing.T) {
-	s := signer()
+	s := rsaSigner()
 	public := s.key.Public().(*rsa.PublicKey)
 	pkix := must(x509.MarshalPKIXPublicKey(public))
 	pkcs1 := x509.MarshalPKCS1PublicKey(public)
 	inPEM := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	set := keySet(s, second())
+	set := keySet(s, signer())
 	var parsed struct{ Keys []json.RawMessage }
 	if err := json.Unmarshal(set, &parsed); err != nil {
 		t.Fatal(err)
@@ -194,12 +196,12 @@ func TestPublicKeyAsSecret(t *testing.T) {
 func TestForgedKeyIDs(t *testing.T) {
 	s := signer()
 	with := func(kid string) string {
-		return s.sign(`{"alg":"RS512","typ":"JWT","kid":`+kid+`}`, goodClaims())
+		return s.sign(`{"alg":"ES256","typ":"JWT","kid":`+kid+`}`, goodClaims())
 	}
 	withstand(t, []attack{
 		{"unknown", with(`"nobody"`), verify.ErrUnknownKey, true},
 		{"another key's", with(`"second"`), verify.ErrSignature, true},
-		{"none, of two keys", s.sign(`{"alg":"RS512"}`, goodClaims()), verify.ErrUnknownKey, true},
+		{"none, of two keys", s.sign(`{"alg":"ES256"}`, goodClaims()), verify.ErrUnknownKey, true},
 		{"null, of two keys", with(`null`), verify.ErrUnknownKey, true},
 		{"empty, of two keys", with(`""`), verify.ErrUnknownKey, true},
 		{"a path", with(`"../../../../../../dev/null"`), verify.ErrUnknownKey, true},
@@ -219,7 +221,7 @@ func TestForgedKeyIDs(t *testing.T) {
 func TestForeignHeaders(t *testing.T) {
 	s := signer()
 	with := func(more string) string {
-		return s.sign(fmt.Sprintf(`{"alg":"RS512","typ":"JWT","kid":%q,%s}`, s.kid, more), goodClaims())
+		return s.sign(fmt.Sprintf(`{"alg":"ES256","typ":"JWT","kid":%q,%s}`, s.kid, more), goodClaims())
 	}
 	attacks := []attack{
 		{"jwk", with(`"jwk":` + second().jwk()), verify.ErrMalformed, false},
@@ -236,11 +238,11 @@ func TestForeignHeaders(t *testing.T) {
 		{"escaped", with(`"\u006aku":"` + keysURL + `"`), verify.ErrMalformed, false},
 		{"empty jwk", with(`"jwk":{}`), verify.ErrMalformed, false},
 	}
-	forger := fresh("forged") // who signs by the key that comes with the token
-	header := fmt.Sprintf(`{"alg":"RS512","kid":%q,"jwk":%s}`, s.kid, second().jwk())
+	header := fmt.Sprintf(`{"alg":"ES256","kid":%q,"jwk":%s}`, s.kid, second().jwk())
 	attacks = append(attacks,
 		attack{"own key in jwk", second().sign(header, goodClaims()), verify.ErrMalformed, false},
-		attack{"own key of another type in jwk", forger.sign(`{"alg":"ES256","jwk":`+forger.jwk()+`}`, goodClaims()), verify.ErrMalformed, false})
+		attack{"own key in jwk, without kid", second().sign(`{"alg":"ES256","jwk":`+second().jwk()+`}`, goodClaims()), verify.ErrMalformed, false},
+		attack{"own key of another type in jwk", rsaSigner().sign(fmt.Sprintf(`{"alg":"RS512","kid":%q,"jwk":%s}`, s.kid, rsaSigner().jwk()), goodClaims()), verify.ErrMalformed, false})
 	withstand(t, attacks)
 
 	v := newVerifier(t, nil, issuerOf(s))
@@ -252,7 +254,7 @@ func TestForeignHeaders(t *testing.T) {
 func TestTypes(t *testing.T) {
 	s := signer()
 	with := func(typ string) string {
-		return s.sign(fmt.Sprintf(`{"alg":"RS512","kid":%q%s}`, s.kid, typ), goodClaims())
+		return s.sign(fmt.Sprintf(`{"alg":"ES256","kid":%q%s}`, s.kid, typ), goodClaims())
 	}
 	var attacks []attack
 	for _, typ := range []string{"dpop+jwt", "logout+jwt", "secevent+jwt", "JWS", "JWE", "JOSE", "at+jwt ", "text/jwt", "application/application/jwt", "application/dpop+jwt", "at+jwt;x=1", "jwt\u0000", "at jwt"} {

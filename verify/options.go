@@ -135,6 +135,9 @@ func (i *Issuer) validate() error {
 			return fmt.Errorf("verify: the issuer %q has the algorithm %q, which is none of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, ES512 and EdDSA", i.Name, alg)
 		}
 	}
+	if slices.Contains(i.Audience, "") {
+		return fmt.Errorf("verify: the issuer %q has an Audience that is empty: set it to what the claim aud names this service", i.Name)
+	}
 	if (i.KeySetURL == "") == (i.KeySet == nil) {
 		return fmt.Errorf("verify: the issuer %q needs either a KeySetURL or a KeySet", i.Name)
 	}
