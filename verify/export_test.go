@@ -15,3 +15,12 @@ func Confuse(v *Verifier, token, other string) {
 	found, _ := v.seen.entries.GetIfPresent(v.seen.key(token))
 	v.seen.entries.Set(v.seen.key(other), found)
 }
+
+// Refused is how many tokens a Verifier remembers as revoked ones.
+func Refused(v *Verifier) int { return len(v.refused.by) }
+
+// SetMaxRefused sets MaxRefused for one Verifier, and returns what it has been.
+func SetMaxRefused(v *Verifier, most int) (before int) {
+	before, v.refused.most = v.refused.most, most
+	return before
+}

@@ -1,47 +1,92 @@
 package verify
 
 import (
+	"container/heap"
 	"crypto/sha256"
+	"sync"
 	"time"
-
-	"github.com/maypok86/otter/v2"
 )
 
-// MaxRefused is how many tokens a [Verifier] remembers that are to be refused. The
-// least asked for go first.
+// MaxRefused is how many tokens a [Verifier] remembers that are to be refused. Those
+// that are to be refused for the shortest time go first.
 const MaxRefused = 65536
 
-// refusals are tokens that have been revoked, by digests of what is signed of them, until
-// when.
+// refusals are tokens that have been revoked. There is a queue of them, and no cache of
+// otter's, since that would rather keep an old one than a new one, even if the old one
+// has long expired.
 type refusals struct {
-	until *otter.Cache[[sha256.Size]byte, time.Time]
+	most  int
+	mu    sync.RWMutex // guards what follows
+	by    map[[sha256.Size]byte]*revoked
+	queue queue
+}
+
+// revoked is one token.
+type revoked struct {
+	digest [sha256.Size]byte // of what is signed of it
+	until  time.Time         // by the wall clock
+	place  int               // in the queue
 }
 
 func newRefusals() *refusals {
-	return &refusals{otter.Must(&otter.Options[[sha256.Size]byte, time.Time]{
-		MaximumSize: MaxRefused,
-		Executor:    func(task func()) { task() },
-	})}
+	return &refusals{most: MaxRefused, by: map[[sha256.Size]byte]*revoked{}}
 }
 
+func digest(token string) [sha256.Size]byte { return sha256.Sum256([]byte(signed(token))) }
+
 // add refuses a token until then, or longer if it is refused for longer already.
-func (r *refusals) add(token string, end time.Time) {
-	if !time.Now().Before(end) {
+func (r *refusals) add(token string, until time.Time) {
+	now := time.Now()
+	until = until.Round(0)
+	if !now.Before(until) {
 		return
 	}
-	end = end.Round(0)
-	r.until.Compute(sha256.Sum256([]byte(signed(token))), func(before time.Time, _ bool) (time.Time, otter.ComputeOp) {
-		if before.After(end) {
-			return before, otter.CancelOp
+	d := digest(token)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if known := r.by[d]; known != nil {
+		if known.until.Before(until) {
+			known.until = until
+			heap.Fix(&r.queue, known.place)
 		}
-		return end, otter.WriteOp
-	})
+		return
+	}
+	for len(r.queue) > 0 && (len(r.queue) >= r.most || !now.Before(r.queue[0].until)) {
+		delete(r.by, heap.Pop(&r.queue).(*revoked).digest)
+	}
+	r.by[d] = &revoked{digest: d, until: until}
+	heap.Push(&r.queue, r.by[d])
 }
 
 func (r *refusals) has(token string, now time.Time) bool {
-	if r.until.EstimatedSize() == 0 {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	if len(r.by) == 0 {
 		return false
 	}
-	end, ok := r.until.GetIfPresent(sha256.Sum256([]byte(signed(token))))
-	return ok && now.Before(end)
+	known := r.by[digest(token)]
+	return known != nil && now.Before(known.until)
+}
+
+// queue has first what ends first. It implements heap.Interface.
+type queue []*revoked
+
+func (q queue) Len() int           { return len(q) }
+func (q queue) Less(i, j int) bool { return q[i].until.Before(q[j].until) }
+func (q queue) Swap(i, j int) {
+	q[i], q[j] = q[j], q[i]
+	q[i].place, q[j].place = i, j
+}
+
+func (q *queue) Push(r any) {
+	r.(*revoked).place = len(*q)
+	*q = append(*q, r.(*revoked))
+}
+
+func (q *queue) Pop() any {
+	last := len(*q) - 1
+	r := (*q)[last]
+	(*q)[last] = nil
+	*q = (*q)[:last]
+	return r
 }

@@ -207,13 +207,12 @@ func TestTimeWhileKeysCome(t *testing.T) {
 			pass(5 * time.Second)
 			return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(bytes.NewReader(set)), Request: r}, nil
 		})
-		now := time.Now().Unix()
 		for _, tt := range []struct {
 			exp, nbf int64
 			want     error
 		}{{5, 0, verify.ErrExpired}, {6, 0, nil}, {100, 65, nil}, {100, 66, verify.ErrNotYetValid}} {
 			v := newVerifier(t, &verify.Options{Base: base}, verify.Issuer{Name: authName, KeySetURL: keysURL, Algorithms: []string{"ES256"}})
-			now = time.Now().Unix()
+			now := time.Now().Unix()
 			token := a.token(fmt.Sprintf(`{"iss":%q,"exp":%d,"nbf":%d}`, authName, now+tt.exp, now+tt.nbf))
 			if err := check(v, token); !errors.Is(err, tt.want) {
 				t.Errorf("exp %d, nbf %d: got the error %v, want %v", tt.exp, tt.nbf, err, tt.want)
