@@ -25,7 +25,7 @@ type Claims struct {
 	Test         bool      // test mode
 	Rand         float64
 	Application  Application
-	Organization *Organization   // nil for the applications user and dashboard
+	Organization *Organization   // nil for the application user, and mostly for dashboard
 	User         *User           // of the applications user and dashboard
 	Owner        *Owner          // nil for a guest
 	Market       *Market         // nil for market:all

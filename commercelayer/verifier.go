@@ -41,8 +41,9 @@ type VerifierOptions struct {
 	// application must then look at Claims.Organization itself, with all that it does.
 	UnsafeAnyOrganization bool
 
-	// Users admits tokens of the kinds user and dashboard too, which are for no
-	// organization: anybody who has signed up at the service can have one.
+	// Users admits tokens of the kinds user and dashboard too. Those that are for no
+	// organization are admitted whoever's they are: anybody who has signed up at the
+	// service can have one.
 	Users bool
 
 	// Admit is what else all tokens have to be, such as [InLiveMode]: else those of the
@@ -204,7 +205,7 @@ func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, er
 	}
 	switch {
 	case c.ofUser() && !v.options.Users:
-		return nil, refused(verify.ErrNotAdmitted, "the token is for no organization")
+		return nil, refused(verify.ErrNotAdmitted, "the token is of a user of the service")
 	case c.Organization != nil && v.organizations != nil && !slices.Contains(v.organizations, c.Organization.Slug):
 		return nil, refused(verify.ErrNotAdmitted, "the token is for another organization")
 	}
@@ -224,16 +225,19 @@ func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, er
 // judged, and that this is a kind that can be.
 func (c *Claims) complete() error {
 	missing := ""
+	organization := !c.ofUser() || c.Organization != nil
+	// In an organization the dashboard's token names its user as the owner only.
+	ownerAlone := c.IsDashboard() && organization && c.Owner != nil
 	switch {
 	case c.Application.Kind == "":
 		missing = "application.kind"
 	case !slices.Contains(kinds, c.Application.Kind):
 		return refused(verify.ErrNotAdmitted, "the token is of a kind of application that is unknown here")
-	case c.ofUser() && (c.User == nil || c.User.ID == ""):
+	case c.ofUser() && !ownerAlone && (c.User == nil || c.User.ID == ""):
 		missing = "user.id"
-	case !c.ofUser() && (c.Organization == nil || c.Organization.ID == ""):
+	case organization && (c.Organization == nil || c.Organization.ID == ""):
 		missing = "organization.id"
-	case !c.ofUser() && c.Organization.Slug == "":
+	case organization && c.Organization.Slug == "":
 		missing = "organization.slug"
 	case c.Owner != nil && c.Owner.Type == "":
 		missing = "owner.type"
@@ -249,7 +253,8 @@ func (c *Claims) complete() error {
 // kinds are those of which it is known what their tokens say.
 var kinds = []string{KindSalesChannel, KindIntegration, KindWebapp, KindUser, KindDashboard}
 
-// ofUser reports that the token is a user's of the service, and not an organization's.
+// ofUser reports that the token is a user's of the service, and no application's of an
+// organization.
 func (c *Claims) ofUser() bool { return c.IsUser() || c.IsDashboard() }
 
 func refused(kind error, detail string) error { return &verify.Error{Kind: kind, Detail: detail} }

@@ -118,6 +118,12 @@ func saying(kind string, changes claimSet) string {
 	return string(b)
 }
 
+// inOrganization makes a dashboard's token what it is there: its user is the owner.
+var inOrganization = claimSet{
+	"user": nil, "owner": claimSet{"type": "User", "id": "user1"},
+	"organization": claimSet{"id": "org1", "slug": commercelayertest.Slug},
+}
+
 // refusedAs checks that err is of this kind, says in the words of the package that it
 // is, and quotes nothing of the token.
 func refusedAs(t *testing.T, token string, err, kind error) *verify.Error {
@@ -159,6 +165,7 @@ func TestVerifierKinds(t *testing.T) {
 			{"webapp", v, mustIssue(t, s, commercelayertest.WebappID, &commercelayertest.IssueOptions{Owner: user}), "webapp:user", "market:all", 2 * time.Hour, bearer.Owner{}},
 			{"user", v, mustIssue(t, s, commercelayertest.UserClientID, nil), "user:guest", "provisioning-api metrics-api", 2 * time.Hour, bearer.Owner{}},
 			{"dashboard", fixed, ours().sign(saying("dashboard", nil)), "dashboard:guest", "market:all", 2 * time.Hour, bearer.Owner{}},
+			{"dashboard in the organization", fixed, ours().sign(saying("dashboard", inOrganization)), "dashboard:user", "market:all", 2 * time.Hour, bearer.Owner{}},
 			{"customer in small letters", fixed, ours().sign(saying("sales_channel", claimSet{"owner": claimSet{"type": "customer", "id": "cus1"}})), "sales_channel:customer", "market:all", 2 * time.Hour, bearer.Owner{Type: "Customer", ID: "cus1"}},
 			{"owner of another type", fixed, ours().sign(saying("sales_channel", claimSet{"owner": claimSet{"type": "Robot", "id": "cus1"}})), "sales_channel:robot", "market:all", 2 * time.Hour, bearer.Owner{}},
 		}
@@ -243,14 +250,17 @@ func TestVerifierAdmits(t *testing.T) {
 		{"the first of several", options{Organizations: []string{"another-shop"}}, "sales_channel", nil, ""},
 		{"none of several", options{Organizations: []string{"a-shop", "another-shop"}}, "sales_channel", of("b-shop"), "the token is for another organization"},
 		{"any", anyone, "webapp", of("another-shop"), ""},
-		{"any, none", anyone, "user", nil, "the token is for no organization"},
+		{"any, none", anyone, "user", nil, "the token is of a user of the service"},
 		{"any, and users", options{UnsafeAnyOrganization: true, Users: true}, "user", nil, ""},
-		{"user", options{}, "user", nil, "the token is for no organization"},
-		{"dashboard", options{}, "dashboard", nil, "the token is for no organization"},
-		{"user with the organization", options{}, "user", of(commercelayertest.Slug), "the token is for no organization"},
-		{"dashboard with the organization", options{}, "dashboard", of(commercelayertest.Slug), "the token is for no organization"},
+		{"user", options{}, "user", nil, "the token is of a user of the service"},
+		{"dashboard", options{}, "dashboard", nil, "the token is of a user of the service"},
+		{"user with the organization", options{}, "user", of(commercelayertest.Slug), "the token is of a user of the service"},
+		{"dashboard with the organization", options{}, "dashboard", of(commercelayertest.Slug), "the token is of a user of the service"},
 		{"user, admitted", options{Users: true}, "user", nil, ""},
 		{"dashboard, admitted", options{Users: true}, "dashboard", nil, ""},
+		{"dashboard in another", options{Users: true}, "dashboard", claimSet{"user": nil, "owner": claimSet{"type": "User", "id": "user1"}, "organization": claimSet{"id": "org2", "slug": "another-shop"}}, "the token is for another organization"},
+		{"dashboard in the organization", options{}, "dashboard", inOrganization, "the token is of a user of the service"},
+		{"dashboard in the organization, admitted", options{Users: true}, "dashboard", inOrganization, ""},
 		{"user with another organization", options{Users: true}, "user", of("another-shop"), "the token is for another organization"},
 		{"unknown kind", options{}, "robot", nil, "the token is of a kind of application that is unknown here"},
 		{"unknown kind, anything goes", options{UnsafeAnyOrganization: true, Users: true}, "robot", nil, "the token is of a kind of application that is unknown here"},
