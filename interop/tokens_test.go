@@ -101,6 +101,9 @@ func genuineTokens(t *testing.T, w *world, partner *authHost) []genuine {
 		{name: "dashboard", is: "dashboard:guest", noCore: true, provisioned: true, token: partner.token(partner.header(nil), partner.claims(fields{
 			"application": dashboard, "organization": nil, "user": fields{"id": commercelayertest.UserID}, "scope": "metrics-api provisioning-api",
 		}))},
+		{name: "dashboard in an organization", is: "dashboard:user", token: partner.token(partner.header(nil), partner.claims(fields{
+			"application": dashboard, "owner": fields{"type": "User", "id": commercelayertest.UserID},
+		}))},
 	}
 }
 

@@ -28,6 +28,7 @@ func TestUnusualTokens(t *testing.T) {
 	w.wantVerdicts(t, us, []shown{
 		{"as usual", good, "", nil},
 		{"claims that nobody knows", claims(fields{"new": fields{"a": []int{1}}}), "", nil},
+		{"no kid, and a key without one", header(fields{"kid": nil}), "", verify.ErrUnknownKey},
 		{"no type", header(fields{"typ": nil}), "", verify.ErrMalformed},
 
 		{"alg none, signed", header(fields{"alg": "none"}), "", verify.ErrAlgorithm},
@@ -56,6 +57,7 @@ func TestUnusualTokens(t *testing.T) {
 		{"another organization", claims(fields{"organization": fields{"id": "x", "slug": "evil"}}), "", verify.ErrNotAdmitted},
 		{"an organization in other letters", claims(fields{"organization": fields{"id": "x", "slug": strings.ToUpper(commercelayertest.Slug)}}), "", verify.ErrNotAdmitted},
 		{"a user's", claims(fields{"organization": nil, "user": fields{"id": "x"}, "application": fields{"kind": "user"}}), "", verify.ErrNotAdmitted},
+		{"the dashboard's", claims(fields{"application": fields{"kind": "dashboard"}, "owner": fields{"type": "User", "id": "x"}}), "", verify.ErrNotAdmitted},
 		{"no organization", claims(fields{"organization": nil}), "", verify.ErrMissingClaim},
 		{"no application", claims(fields{"application": nil}), "", verify.ErrMissingClaim},
 
