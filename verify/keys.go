@@ -112,7 +112,7 @@ func (k *keys) index() {
 }
 
 const (
-	errNoKeySet = keySetError("the answer is not a JWK Set (RFC 7517 §5): check the issuer's KeySetURL")
+	errNoKeySet = keySetError(`the key set is not a JWK Set, which begins with {"keys":[ (RFC 7517 §5): check where it comes from`)
 	errNoKeys   = keySetError("the key set has no key that can verify with the issuer's Algorithms: check both")
 )
 

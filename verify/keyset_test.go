@@ -91,9 +91,12 @@ func (s *keyServer) verifier(t *testing.T, opts *verify.Options) *verify.Verifie
 	if opts != nil {
 		o = *opts
 	}
-	o.Base = pipe.Serve(t, s)
+	o.Base = s.transport(t)
 	return newVerifier(t, &o, fetched)
 }
+
+// transport reaches s, whatever the host.
+func (s *keyServer) transport(t *testing.T) http.RoundTripper { return pipe.Serve(t, s) }
 
 // lasting is a token that is right, for a month.
 func (a *authority) lasting(more ...string) string {

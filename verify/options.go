@@ -139,7 +139,7 @@ func (i *Issuer) validate() error {
 		return fmt.Errorf("verify: the issuer %q has an Audience that is empty: set it to what the claim aud names this service", i.Name)
 	}
 	if (i.KeySetURL == "") == (i.KeySet == nil) {
-		return fmt.Errorf("verify: the issuer %q needs either a KeySetURL or a KeySet", i.Name)
+		return fmt.Errorf("verify: the issuer %q needs either a KeySetURL or a KeySet: set one of them, and not both", i.Name)
 	}
 	return nil
 }

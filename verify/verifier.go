@@ -63,7 +63,7 @@ func New(issuers []Issuer, opts *Options) (*Verifier, error) {
 		}
 		for _, name := range append([]string{i.Name}, i.Aliases...) {
 			if v.issuers[name] != nil {
-				return nil, fmt.Errorf("verify: two issuers, or one twice, have the claim iss %q: leave one out", name)
+				return nil, fmt.Errorf("verify: two issuers, or one twice, have %q for Name or among their Aliases: leave one out", name)
 			}
 			v.issuers[name] = i
 		}
