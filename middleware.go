@@ -253,7 +253,6 @@ func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	if sh.opts.Verifier != nil {
 		in, ref := sh.admit(r)
 		if ref != nil {
-			keepFromCaches(w.Header()) // whoever comes without such a token must not get this answer
 			sh.refuse(w, r, ref, RequireOptions{}, true)
 			return
 		}

@@ -139,6 +139,7 @@ func isRealm(text string) bool {
 // refuse answers a request that is not let through. own are the handlers of who
 // refuses it; token says whether the request brought one, good or not.
 func (sh *shop) refuse(w http.ResponseWriter, r *http.Request, ref *Refusal, own RequireOptions, token bool) {
+	keepFromCaches(w.Header()) // whoever is let through must not get this answer, though another middleware lets all be stored
 	handler, other := own.Denied, sh.opts.Denied
 	switch {
 	case ref.Status == http.StatusServiceUnavailable:

@@ -39,13 +39,15 @@ func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 // RequireBearer lets only requests through that have brought a bearer token of their
 // own, a guest's or a customer's, which is good still. Cookies do not count: a browser
 // adds them to the requests of other sites too, but never such a token, so that what is
-// within needs no other defence against forged requests (CSRF). It belongs within
-// [Middleware] with a Verifier; without, all requests are answered with 500. The options
-// may be nil.
+// within needs no other defence against forged requests (CSRF). Preflights of other
+// origins' scripts (CORS) bring no token: what answers them belongs further out.
+//
+// It belongs within [Middleware] with a Verifier; without, all requests are answered with
+// 500. The options may be nil.
 func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
 	return requirement{name: "RequireBearer", verifier: true, admit: func(_ context.Context, s *Session) *Refusal {
 		if s.browser.inbound == nil {
-			return s.refusal(errNoBearer)
+			return &Refusal{Status: http.StatusUnauthorized, Err: errNoBearer}
 		}
 		if _, err := s.browser.inbound.token(); err != nil {
 			return s.refusal(err)
@@ -54,7 +56,7 @@ func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
 	}}.middleware(opts)
 }
 
-var errNoBearer = &safeError{"the request has brought no bearer token", ErrNoCustomer}
+var errNoBearer = &safeError{"the request has brought no bearer token", nil} // and may be a customer's
 
 // Require lets those through for whom check returns nil. It is called with the
 // session's authorization, as [Session.Authorization] has it: the one that the request

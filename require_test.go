@@ -32,7 +32,7 @@ func TestRequireCustomer(t *testing.T) {
 			}
 			return r
 		}
-		wantStatus(http.StatusUnauthorized, "sign in first").wantCache(t, "")
+		wantStatus(http.StatusUnauthorized, "sign in first").wantCache(t, private)
 		b.get("/login/ann")
 		wantStatus(http.StatusOK, "access-ann-1").wantCache(t, private, "Cookie")
 
