@@ -93,6 +93,38 @@ func oddBits(token string) string {
 	return token[:last] + string(letters[strings.IndexByte(letters, token[last])^1])
 }
 
+// What kind of token it is that lacks parts or has odd ones.
+func TestKindsOfOddTokens(t *testing.T) {
+	w := newService(t, commercelayertest.Options{})
+	tests := []struct {
+		name   string
+		claims string
+		js     string // what getTokenType returns or throws
+		ours   string
+	}{
+		{"owner null", `{"application":{"kind":"webapp"},"owner":null}`, "webapp:guest", "webapp:guest"},
+		{"capitals", `{"application":{"kind":"sales_channel"},"owner":{"type":"CUSTOMER","id":"x"}}`, "sales_channel:customer", "sales_channel:customer"},
+		{"a kind of tomorrow", `{"application":{"kind":"robot"},"owner":{"type":"Robot","id":"x"}}`, "robot:robot", "robot:robot"},
+		{"owner without a type", `{"application":{"kind":"webapp"},"owner":{"id":"x"}}`, "TypeError", "webapp:guest"},
+		{"no application", `{}`, "TypeError", ":guest"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			var js string
+			if err := w.library("getTokenType", &js, json.RawMessage(test.claims)); err != nil {
+				js = threw(t, err)
+			}
+			ours, err := commercelayer.DecodeUnverified(part(fields{"alg": "RS512"}) + "." + part(test.claims) + ".")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := ours.TokenType(); js != test.js || got != test.ours {
+				t.Errorf("js-auth says %q, want %q; we say %q, want %q", js, test.js, got, test.ours)
+			}
+		})
+	}
+}
+
 // js-auth asks whoever a token names for the key to verify it with. We ask nobody but
 // the configured.
 func TestForgedIssuer(t *testing.T) {
