@@ -124,9 +124,9 @@ func (r *reader) texts(name string) (list []string) {
 }
 
 // time reads a NumericDate (RFC 7519 §2), of which only whole seconds are taken: a
-// fraction or an exponent is read differently by different parsers.
+// fraction or an exponent is read differently by different parsers, and so is null.
 func (r *reader) time(name string) time.Time {
-	if !r.has(name) {
+	if r.set[name] == nil {
 		return time.Time{}
 	}
 	seconds, err := strconv.ParseInt(string(r.set[name]), 10, 64)
