@@ -44,7 +44,7 @@ func TestUnusualTokens(t *testing.T) {
 		{"kid twice", partner.token(strings.Replace(text(partner.header(nil)), `"kid"`, `"kid":"x","kid"`, 1), partner.claims(nil)), "", verify.ErrMalformed},
 
 		{"no exp", claims(fields{"exp": nil}), "", verify.ErrMissingClaim},
-		{"exp null", inText(`"exp":`, `"exp":null,"x":`), jsExpired, verify.ErrMissingClaim},
+		{"exp null", inText(`"exp":`, `"exp":null,"x":`), jsExpired, verify.ErrMalformed},
 		{"exp in a string", claims(fields{"exp": "9999999999"}), "", verify.ErrMalformed},
 		{"exp with a fraction", claims(fields{"exp": float64(later) + 0.5}), "", verify.ErrMalformed},
 		{"exp beyond all numbers", inText(`"exp":`, `"exp":1e400,"x":`), "", verify.ErrMalformed},
