@@ -323,7 +323,7 @@ func TestRefusalRetryAfter(t *testing.T) {
 }
 
 func TestRefusalShowsNoSecret(t *testing.T) {
-	ref := &bearer.Refusal{Status: 401, Code: "invalid_token", Err: errors.New("s3cr3t")}
+	ref := &bearer.Refusal{Status: 401, Code: "invalid_token", Err: valueError{"s3cr3t"}}
 	var out bytes.Buffer
 	for _, v := range []any{ref, *ref, []bearer.Refusal{*ref}} {
 		for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {

@@ -62,7 +62,7 @@ func TestVerifierErrors(t *testing.T) {
 }
 
 func TestUnavailableError(t *testing.T) {
-	cause := errors.New("s3cr3t")
+	cause := valueError{"s3cr3t"}
 	e := &bearer.UnavailableError{NextTry: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), Err: cause}
 	if text := e.Error(); !strings.HasPrefix(text, "bearer: cannot tell for the time being: ") || !strings.HasSuffix(text, "; the next try is at 2026-01-02T03:04:05.000Z") {
 		t.Errorf("Error is %q", text)
