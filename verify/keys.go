@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"crypto/rsa"
 	"encoding/json"
+	"math"
 	"slices"
 	"sync/atomic"
 
@@ -187,7 +188,7 @@ func parseKey(raw []byte, algorithms []string) *key {
 func algorithmsOf(public crypto.PublicKey) []string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:
-		if n := k.N.BitLen(); n < minRSA || n > maxRSA || k.N.Bit(0) == 0 || k.E < 3 || k.E%2 == 0 {
+		if n := k.N.BitLen(); n < minRSA || n > maxRSA || k.N.Bit(0) == 0 || k.E < 3 || k.E > math.MaxInt32 || k.E%2 == 0 {
 			return nil
 		}
 		return []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512"}
