@@ -21,7 +21,7 @@ import (
 // else: not by the API, whose journal is asked too, nor by the session.
 func TestVerifierIsolation(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		const visitors, rounds = 50, 2
+		const visitors, rounds = 50, 3
 		people := make([]commercelayertest.Customer, visitors)
 		for i := range people {
 			people[i] = commercelayertest.Customer{Email: fmt.Sprintf("c%d@example.com", i), Password: "password", ID: fmt.Sprintf("customer%d", i)}
