@@ -96,18 +96,18 @@ func TestRenewal(t *testing.T) {
 					t.Errorf("%d requests while the set is new, want 1", n)
 				}
 				s.do(func() { s.took = 9 * time.Second })
-				for s.count() == 1 {
-					wantOK(t, v, token)
+				for wantOK(t, v, token); s.count() == 1; wantOK(t, v, token) {
 					pass(test.want / 300)
 				}
 				if at := s.requests[1]; at > test.want+test.want/300 {
 					t.Errorf("the set was renewed after %v, want %v at most", at, test.want)
 				}
 				var wg sync.WaitGroup
+				began := time.Now()
 				for range 50 {
 					wg.Go(func() {
-						if err := check(v, token); err != nil {
-							t.Error(err)
+						if err := check(v, token); err != nil || !time.Now().Equal(began) {
+							t.Errorf("while the set is renewed: %v, after %v", err, time.Since(began))
 						}
 					})
 				}
