@@ -98,7 +98,7 @@ func wantOwnRule(t *testing.T, err error, token string, c jwt.MapClaims) {
 	json.Unmarshal(header, &h)
 	one := func(of map[string]any, name string) bool { return of[name] != nil && !isText(of[name]) }
 	rules := map[string]bool{
-		"the token is malformed":                                         c == nil || len(c) == 0,
+		"the token is malformed":                                         len(c) == 0,
 		"the token is over 16 KiB":                                       len(token) > 16<<10,
 		"the token has text that is not UTF-8":                           !utf8.ValidString(both) || strings.Contains(strings.ToLower(both), `\ud`),
 		"the token has a part that is not a JSON object":                 len(c) == 0,
@@ -288,7 +288,7 @@ func TestAgainstGolangJWT(t *testing.T) {
 	t.Logf("seed %d", seed)
 	d := dice{rand.New(rand.NewPCG(seed, 0))}
 	accepted := 0
-	const cases = 1000
+	const cases = 300
 	for range cases {
 		token := d.token()
 		examine(t, token)
