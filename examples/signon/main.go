@@ -10,6 +10,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -92,7 +93,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	host, _, _ := net.SplitHostPort(*addr)
 	_, port, _ := net.SplitHostPort(shopListener.Addr().String())
 	c := config{
-		origin: "http://" + net.JoinHostPort(host, port), issuer: "http://" + providerListener.Addr().String(),
+		origin: "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port), issuer: "http://" + providerListener.Addr().String(),
 		clientID: "shop", clientSecret: rand.Text(),
 		customers: customers, log: slog.New(slog.NewTextHandler(stderr, nil)),
 		service: &commercelayer.Options{ClientSecret: commercelayertest.SalesChannelSecret, Base: service.Transport()},

@@ -4,7 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"html/template"
 	"io"
@@ -90,19 +89,22 @@ type page struct {
 func (s *shop) home(w http.ResponseWriter, r *http.Request) {
 	session, _ := bearer.FromContext(r.Context())
 	state, err := session.State(r.Context())
-	if err != nil {
-		s.unavailable(w, r, err)
-		return
-	}
 	var p page
-	switch state {
-	case bearer.StateExpired:
-		p.Problem = "Your session has ended. Sign on again."
-	case bearer.StateCustomer:
-		if p.Email, p.Orders, err = s.self(r.Context()); err != nil {
-			s.unavailable(w, r, err)
-			return
+	if err == nil && state == bearer.StateCustomer {
+		p.Email, p.Orders, err = s.self(r.Context())
+		if err != nil { // which may be news of the session: the API has refused its token
+			if now, stateErr := session.State(r.Context()); stateErr == nil && now == bearer.StateExpired {
+				state, err = now, nil
+			}
 		}
+	}
+	switch {
+	case err != nil:
+		s.log.WarnContext(r.Context(), "a page could not be shown", "error", err)
+		s.problem(w, http.StatusServiceUnavailable, "The shop is closed for a moment. Try again.")
+		return
+	case state == bearer.StateExpired:
+		p = page{Problem: "Your session has ended. Sign on again."}
 	}
 	s.render(w, http.StatusOK, p)
 }
@@ -157,15 +159,6 @@ func (s *shop) signOut(w http.ResponseWriter, r *http.Request) {
 		s.log.WarnContext(r.Context(), "signed out here, but not at the service", "error", err)
 	}
 	http.Redirect(w, r, "/", http.StatusSeeOther)
-}
-
-func (s *shop) unavailable(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, bearer.ErrCustomerExpired) {
-		s.render(w, http.StatusOK, page{Problem: "Your session has ended. Sign on again."})
-		return
-	}
-	s.log.WarnContext(r.Context(), "a page could not be shown", "error", err)
-	s.problem(w, http.StatusServiceUnavailable, "The shop is closed for a moment. Try again.")
 }
 
 func (s *shop) problem(w http.ResponseWriter, status int, text string) {
