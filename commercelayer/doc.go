@@ -5,6 +5,8 @@
 //
 //   - A shop, with guests and customers who sign in, is a sales channel:
 //     [NewSalesChannel], its Middleware round the handlers, its Client in them.
+//   - Customers who have an account with an OpenID Connect provider sign in with that:
+//     [NewSignOn].
 //   - A command-line tool whose user is a customer of a shop, and a program that
 //     shares one with js-auth: [NewSingleCustomer].
 //   - A background job or webhook receiver is an integration: [NewIntegration],

@@ -109,8 +109,8 @@ func (s *SalesChannel) Login(ctx context.Context, email, password string) error 
 }
 
 // LoginWithAssertion is Login for a customer whom another identity provider knows:
-// make the assertion with [Assertion], of an identity that you have verified. It
-// needs Options.ClientSecret.
+// make the assertion with [Assertion], of an identity that you have verified; for
+// OpenID Connect, [SignOn] does both. It needs Options.ClientSecret.
 func (s *SalesChannel) LoginWithAssertion(ctx context.Context, assertion string) error {
 	return s.login(ctx, func(ctx context.Context) (*bearer.Token, error) {
 		return s.credentials.JWTBearer(ctx, assertion, nil)
