@@ -144,6 +144,35 @@ func TestAnswerAfterTheTimeLimit(t *testing.T) {
 	})
 }
 
+// The answer may have 1 MiB, and is closed.
+func TestSizeOfTheAnswer(t *testing.T) {
+	a := fresh("a")
+	set := keySet(a)
+	for _, test := range []struct {
+		name string
+		size int
+		ok   bool
+	}{{"1 MiB", 1 << 20, true}, {"a byte more", 1<<20 + 1, false}} {
+		t.Run(test.name, func(t *testing.T) {
+			closed := 0
+			v := newVerifier(t, &verify.Options{Base: roundTrip(func(*http.Request) (*http.Response, error) {
+				r := answer(200, append(bytes.Repeat([]byte(" "), test.size-len(set)), set...))
+				r.Body = struct {
+					io.Reader
+					io.Closer
+				}{r.Body, body{close: func() { closed++ }}}
+				return r, nil
+			})}, fetched)
+			if err := check(v, a.good()); (err == nil) != test.ok {
+				t.Errorf("Verify: %v", err)
+			}
+			if closed != 1 {
+				t.Errorf("the answer was closed %d times, want once", closed)
+			}
+		})
+	}
+}
+
 // The request is bare: it is nobody's, and says what is wanted.
 func TestRequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

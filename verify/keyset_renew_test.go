@@ -276,7 +276,8 @@ func TestManyKeys(t *testing.T) {
 func TestPinnedKeySet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := fresh("a")
-		v := newVerifier(t, &verify.Options{Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+		var log events
+		v := newVerifier(t, &verify.Options{Observer: log.observe, Base: roundTrip(func(r *http.Request) (*http.Response, error) {
 			t.Errorf("a request to %s", r.URL)
 			return nil, context.Canceled
 		})}, issuerOf(a))
@@ -285,6 +286,9 @@ func TestPinnedKeySet(t *testing.T) {
 			wantOK(t, v, token)
 			wantError(t, v, forged(1), verify.ErrUnknownKey)
 			pass(25 * time.Hour)
+		}
+		if len(log.all) > 0 {
+			t.Errorf("observed: %v", log.all)
 		}
 	})
 }
