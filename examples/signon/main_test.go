@@ -78,6 +78,7 @@ func TestDiscover(t *testing.T) {
 		{"a slash more", 200, strings.Replace(right, `id.example"`, `id.example/"`, 1), "another issuer's"},
 		{"unencrypted", 200, strings.Replace(right, "https://token", "http://token", 1), "an endpoint"},
 		{"no endpoint", 200, strings.Replace(right, "token_endpoint", "token", 1), "an endpoint"},
+		{"no host", 200, strings.Replace(right, "https://token.example/t", "https:///t", 1), "an endpoint"},
 		{"a script", 200, strings.Replace(right, "https://id.example/a", "javascript:alert(1)", 1), "an endpoint"},
 		{"not there", 404, right, "404"},
 		{"moved", 302, right, "302"},
