@@ -159,7 +159,22 @@ func (w *world) browser() *browser {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return &browser{w, &http.Client{Jar: jar, Transport: w.transport}}
+	return &browser{w, &http.Client{Jar: jar, Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		resp, err := w.transport.RoundTrip(r)
+		if err == nil {
+			var header strings.Builder
+			resp.Header.Write(&header)
+			w.see(header.String()) // of each answer in a chain of redirects
+		}
+		return resp, err
+	})}}
+}
+
+// see notes what a browser sees.
+func (w *world) see(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.seen += text
 }
 
 // screen is a page as a browser shows it.
@@ -200,11 +215,7 @@ func (b *browser) open(method, address string, form url.Values, stay bool) *scre
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
-	var header strings.Builder
-	resp.Header.Write(&header)
-	b.w.mu.Lock()
-	b.w.seen += header.String() + string(body)
-	b.w.mu.Unlock()
+	b.w.see(string(body))
 	return &screen{b.w, resp.StatusCode, resp.Request.URL, resp.Header, string(body)}
 }
 
