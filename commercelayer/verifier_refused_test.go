@@ -175,6 +175,7 @@ func TestVerifierMissing(t *testing.T) {
 		{"user", "user", claimSet{"user": nil}, "the token has no user.id"},
 		{"user's id", "user", claimSet{"user": claimSet{"id": ""}}, "the token has no user.id"},
 		{"dashboard's user", "dashboard", claimSet{"user": nil}, "the token has no user.id"},
+		{"dashboard's user, with an owner", "dashboard", claimSet{"user": nil, "owner": claimSet{"type": "User", "id": "user1"}}, "the token has no user.id"},
 		{"dashboard's user in an organization", "dashboard", claimSet{"user": nil, "organization": claimSet{"id": "org1", "slug": "x"}}, "the token has no user.id"},
 		{"dashboard's organization's slug", "dashboard", claimSet{"organization": claimSet{"id": "org1"}}, "the token has no organization.slug"},
 		{"dashboard's owner's id", "dashboard", claimSet{"user": nil, "owner": claimSet{"type": "User"}, "organization": inOrganization["organization"]}, "the token has no owner.id"},
@@ -191,6 +192,28 @@ func TestVerifierMissing(t *testing.T) {
 			if got := refusedAs(t, token, err, verify.ErrMissingClaim).Description(); got != tt.want {
 				t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
 			}
+		}
+	}
+}
+
+// The service signs tokens of one form.
+func TestVerifierHeader(t *testing.T) {
+	v := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet()})
+	tests := []struct {
+		name, header string
+		want         error
+	}{
+		{"as the service", `{"alg":"RS512","typ":"JWT","kid":"ours"}`, nil},
+		{"in small letters", `{"alg":"RS512","typ":"jwt","kid":"ours"}`, nil},
+		{"no type", `{"alg":"RS512","kid":"ours"}`, verify.ErrMalformed},
+		{"another access token", `{"alg":"RS512","typ":"at+jwt","kid":"ours"}`, verify.ErrMalformed},
+		{"an ID token", `{"alg":"RS512","typ":"id+jwt","kid":"ours"}`, verify.ErrMalformed},
+		{"another algorithm", `{"alg":"PS512","typ":"JWT","kid":"ours"}`, verify.ErrAlgorithm},
+	}
+	for _, tt := range tests {
+		token := ours().signAs(tt.header, saying("sales_channel", nil))
+		if _, err := v.Verify(t.Context(), token); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
 		}
 	}
 }

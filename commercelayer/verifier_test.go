@@ -86,7 +86,11 @@ func (s signer) keySet() []byte {
 
 // sign makes a token that says claims, in JSON.
 func (s signer) sign(claims string) string {
-	text := base64.RawURLEncoding.EncodeToString([]byte(`{"alg":"RS512","typ":"JWT","kid":"ours"}`)) + "." +
+	return s.signAs(`{"alg":"RS512","typ":"JWT","kid":"ours"}`, claims)
+}
+
+func (s signer) signAs(header, claims string) string {
+	text := base64.RawURLEncoding.EncodeToString([]byte(header)) + "." +
 		base64.RawURLEncoding.EncodeToString([]byte(claims))
 	signature, err := jwt.SigningMethodRS512.Sign(text, s.key)
 	if err != nil {
@@ -326,6 +330,42 @@ func TestVerifierAdmitOnce(t *testing.T) {
 	}
 	if asked != 1 {
 		t.Errorf("asked %d times, want once", asked)
+	}
+}
+
+// What the options say to package verify arrives there.
+func TestVerifierPassesOn(t *testing.T) {
+	ahead := func(d time.Duration) string {
+		return ours().sign(saying("sales_channel", claimSet{"iat": time.Now().Add(d).Unix()}))
+	}
+	tests := []struct {
+		name   string
+		leeway time.Duration
+		token  string
+		want   error
+	}{
+		{"default leeway", 0, ahead(40 * time.Second), nil},
+		{"over the default leeway", 0, ahead(2 * time.Minute), verify.ErrNotYetValid},
+		{"more leeway", 5 * time.Minute, ahead(2 * time.Minute), nil},
+		{"no leeway", -1, ahead(40 * time.Second), verify.ErrNotYetValid},
+	}
+	for _, tt := range tests {
+		v := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), Leeway: tt.leeway})
+		if _, err := v.Verify(t.Context(), tt.token); !errors.Is(err, tt.want) {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
+	}
+
+	asked := 0
+	forgetful := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), CacheBytes: -1, Admit: func(*commercelayer.Claims) error { asked++; return nil }})
+	token := ahead(0)
+	for range 2 {
+		if _, err := forgetful.Verify(t.Context(), token); err != nil {
+			t.Error(err)
+		}
+	}
+	if asked != 2 {
+		t.Errorf("without a cache a token was looked at %d times, want 2", asked)
 	}
 }
 
