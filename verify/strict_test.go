@@ -125,6 +125,7 @@ func TestUnambiguousClaims(t *testing.T) {
 		`"x":` + strings.Repeat("[", 15) + strings.Repeat("]", 15),
 		`"x":{"a":1},"y":{"a":1},"z":[{"a":1},{"a":1}]`,
 		`"x":["a","a","A"]`,
+		`"x":[` + strings.Repeat(`{},[],`, 20) + `0]`, // not deep, but wide
 		`"x":"x","y":"x"`,
 		`"x":"{\"a\":1,\"a\":2}"`,
 		`"x":"\\\\\"","y":"\u0022,\u0022"`,
