@@ -3,6 +3,7 @@ package verify_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -68,6 +69,10 @@ func TestBase(t *testing.T) {
 		{"says that it has timed out", func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
+		}, 10 * time.Second, hung},
+		{"fails when the time is up", func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, errors.New("open sesame")
 		}, 10 * time.Second, hung},
 		{"says so at once", func(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("no: %w", context.DeadlineExceeded)

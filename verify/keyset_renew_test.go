@@ -229,6 +229,30 @@ func TestKeysComeAndGo(t *testing.T) {
 	}
 }
 
+// So does a key that has stayed before it leaves, for tokens that came in between too.
+func TestKeyStaysAndGoes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := fresh("a"), fresh("b")
+		s := newKeyServer(a)
+		v := s.verifier(t, nil)
+		tokens := []string{a.lasting(`"sub":"1"`), a.lasting(`"sub":"2"`), a.lasting(`"sub":"3"`)}
+		wantOKAfterAll(t, v, tokens[0])
+		for _, token := range tokens[1:] {
+			pass(time.Hour)
+			wantOK(t, v, tokens[0])
+			synctest.Wait()
+			wantOK(t, v, token)
+		}
+		s.rotate(b)
+		pass(time.Hour)
+		wantOK(t, v, tokens[0])
+		synctest.Wait()
+		for _, token := range tokens {
+			wantError(t, v, token, verify.ErrUnknownKey)
+		}
+	})
+}
+
 func keyText(a *authority) string { return a.jwk(`"use":"sig"`, fmt.Sprintf(`"alg":%q`, a.alg)) }
 
 // A key of each type serves, and so does a set of a thousand.
