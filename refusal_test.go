@@ -2,6 +2,7 @@ package bearer_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -317,6 +318,17 @@ func TestRefusalRetryAfter(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What a check says of a request that has ended says nothing about the visitor.
+func TestRefusalOfARequestThatHasEnded(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	check := func(context.Context, *bearer.Authorization) error { cancel(); return errDown }
+	h := bearer.Middleware(bearer.NewStorefront(guestToken("shop"), nil), nil)(bearer.Require(check, nil)(quiet))
+	w := httptest.NewRecorder()
+	if h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, "GET", "https://shop.test/", nil)); w.Code != 503 {
+		t.Errorf("answered %d, want 503", w.Code)
+	}
 }
 
 func TestRefusalShowsNoSecret(t *testing.T) {
