@@ -116,6 +116,33 @@ func TestVerifierAddresses(t *testing.T) {
 	})
 }
 
+// Behind a gateway keys come from there, and from nowhere else; the issuer stays.
+func TestVerifierGateway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, nil)
+		base := s.Transport()
+		var asked []string
+		v, err := commercelayer.NewVerifier(commercelayertest.Slug, &commercelayer.VerifierOptions{
+			AuthURL: "https://gateway.example/cl/", Domains: []string{"commercelayer.io"},
+			Base: roundTripper(func(r *http.Request) (*http.Response, error) {
+				asked = append(asked, r.URL.String())
+				r = r.Clone(r.Context())
+				r.URL.Host, r.Host, r.URL.Path = "auth.commercelayer.io", "", strings.TrimPrefix(r.URL.Path, "/cl")
+				return base.RoundTrip(r)
+			}),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Verify(t.Context(), guestToken(t, s)); err != nil {
+			t.Error(err)
+		}
+		if want := []string{"https://gateway.example/cl/.well-known/jwks.json"}; !slices.Equal(asked, want) {
+			t.Errorf("asked for %q, want %q", asked, want)
+		}
+	})
+}
+
 // Each domain's tokens are verified by its own keys.
 func TestVerifierDomains(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
