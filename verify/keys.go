@@ -167,7 +167,7 @@ func parseKey(raw []byte, algorithms []string) *key {
 		return nil
 	}
 	var parsed jose.JSONWebKey
-	if parsed.UnmarshalJSON(text) != nil || !parsed.Valid() || !parsed.IsPublic() {
+	if parsed.UnmarshalJSON(text) != nil {
 		return nil
 	}
 	k := &key{id: parsed.KeyID, public: parsed.Key, jwk: string(text)}
@@ -184,7 +184,7 @@ func parseKey(raw []byte, algorithms []string) *key {
 }
 
 // algorithmsOf are those that a key can verify: the key decides, not the token (RFC
-// 8725 §3.1).
+// 8725 §3.1). A private or symmetric one can none.
 func algorithmsOf(public crypto.PublicKey) []string {
 	switch k := public.(type) {
 	case *rsa.PublicKey:

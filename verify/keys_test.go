@@ -128,6 +128,7 @@ func foreignKeys() []struct {
 		{"to wrap", with(x, "key_ops", `["wrapKey"]`), nil},
 		{"for no operation", with(x, "key_ops", `[]`), nil},
 		{"for a number", with(x, "key_ops", `[1]`), nil},
+		{"for null in a list", with(x, "key_ops", `[null]`), nil},
 		{"for null", with(x, "key_ops", `null`), es},
 
 		{"its alg", with(rs.jwk(), "alg", `"PS384"`), []string{"PS384"}},

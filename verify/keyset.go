@@ -17,6 +17,7 @@ import (
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/internal/endpoint"
+	"github.com/bearerkit/bearer/internal/observers"
 )
 
 const (
@@ -109,7 +110,7 @@ const (
 )
 
 func newKeySet(i *Issuer, o *Options) (*keySet, error) {
-	s := &keySet{issuer: i.Name, algorithms: i.Algorithms, born: time.Now(), tell: observe(o)}
+	s := &keySet{issuer: i.Name, algorithms: i.Algorithms, born: time.Now(), tell: observers.Join(o.Logger, o.Observer)}
 	if i.KeySet != nil {
 		fixed, err := parseKeys(i.KeySet, i.Algorithms)
 		if err != nil {
@@ -262,11 +263,11 @@ func (s *keySet) landed(f *flight, began time.Duration, a answer) {
 		s.current.Store(a.keys)
 		s.due.Store(int64(now + a.age - jitter(a.age)))
 	} else {
-		first, most := fetchInterval, maxRetry
+		first := fetchInterval
 		if before == nil {
-			first, most = firstRetry, fetchInterval
+			first = firstRetry
 		}
-		pause := min(first<<min(s.failures, 10), most)
+		pause := min(first<<min(s.failures, 10), maxRetry)
 		s.failures++
 		s.earliest = max(began+min(pause, fetchInterval), now+firstRetry)
 		s.due.Store(int64(max(began+pause-jitter(pause), s.earliest)))

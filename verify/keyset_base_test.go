@@ -16,6 +16,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/internal/endpoint"
 	"github.com/bearerkit/bearer/internal/pipe"
 	"github.com/bearerkit/bearer/verify"
@@ -230,6 +231,17 @@ func TestRedirects(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The time of the next try is for other machines' clocks, and may be compared with any.
+func TestNextTryIsByTheWallClock(t *testing.T) {
+	v := newVerifier(t, &verify.Options{Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.EOF })}, fetched)
+	for range 2 {
+		e, ok := errors.AsType[*bearer.UnavailableError](check(v, forged(1)))
+		if !ok || strings.Contains(e.NextTry.String(), "m=") {
+			t.Errorf("Verify: %v", e)
+		}
 	}
 }
 

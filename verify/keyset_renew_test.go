@@ -137,7 +137,7 @@ func TestRenewalIsSpread(t *testing.T) {
 		}
 		pass(54*time.Minute - time.Second)
 		most := int64(0)
-		for range 6 * 60 {
+		for range 6*60 + 1 {
 			before := requests.Load()
 			pass(time.Second)
 			for _, v := range fleet {
@@ -146,11 +146,6 @@ func TestRenewalIsSpread(t *testing.T) {
 			synctest.Wait()
 			most = max(most, requests.Load()-before)
 		}
-		pass(time.Second)
-		for _, v := range fleet {
-			wantOK(t, v, token)
-		}
-		synctest.Wait()
 		if n := requests.Load(); n != 80 {
 			t.Errorf("%d requests after an hour, want 80", n)
 		}
