@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"log/slog"
 	"time"
 )
 
@@ -52,6 +53,9 @@ func (e *UnavailableError) Error() string {
 
 // Format prints what Error returns, whatever the verb.
 func (e *UnavailableError) Format(f fmt.State, _ rune) { io.WriteString(f, e.Error()) }
+
+// LogValue describes the cause, without its text.
+func (e *UnavailableError) LogValue() slog.Value { return slog.StringValue(describe(e.Err)) }
 
 // Unwrap returns the cause.
 func (e *UnavailableError) Unwrap() error { return e.Err }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/observers"
 	"github.com/bearerkit/bearer/tokenendpoint"
 )
 
@@ -172,7 +173,7 @@ func (c *Credentials) token(ctx context.Context, grantType string, params url.Va
 		return nil, err
 	}
 	if off, ok := c.clock.off(r, time.Now()); ok {
-		c.options.tell(ctx, ClockOff{Host: c.hosts.url("auth"), By: off})
+		observers.Join(c.options.Logger, c.options.Observer)(ctx, ClockOff{Host: c.hosts.url("auth"), By: off})
 	}
 	r.Token.Expiry = expiry(r)
 	return r.Token, nil

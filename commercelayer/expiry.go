@@ -1,7 +1,6 @@
 package commercelayer
 
 import (
-	"context"
 	"log/slog"
 	"sync/atomic"
 	"time"
@@ -107,14 +106,4 @@ func (c *clock) off(r *tokenendpoint.Response, now time.Time) (time.Duration, bo
 		return 0, false
 	}
 	return ahead.Round(time.Second), true
-}
-
-// tell is for an event that is not package bearer's, which tells its own.
-func (o *Options) tell(ctx context.Context, e bearer.Event) {
-	if o.Logger != nil {
-		bearer.LogEvents(o.Logger)(ctx, e)
-	}
-	if o.Observer != nil {
-		o.Observer(ctx, e)
-	}
 }

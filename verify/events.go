@@ -1,7 +1,6 @@
 package verify
 
 import (
-	"context"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -51,19 +50,12 @@ func (e KeysFailed) Message() string { return "the key set cannot be fetched" }
 
 // LogValue implements slog.LogValuer.
 func (e KeysFailed) LogValue() slog.Value {
-	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.String("error", describe(e.Err)),
+	return slog.GroupValue(slog.String("issuer", e.Issuer), slog.Duration("took", e.Took), slog.Attr{Key: "error", Value: (&bearer.UnavailableError{Err: e.Err}).LogValue()},
 		slog.Time("next_try", e.NextTry), slog.Bool("serving", e.Serving))
 }
 
 // Format prints the message and what LogValue says, whatever the verb.
 func (e KeysFailed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue()) }
-
-// describe says what has gone wrong in the words of package bearer, which hides the
-// texts of foreign errors.
-func describe(err error) string {
-	_, text, _ := strings.Cut((&bearer.UnavailableError{Err: err}).Error(), "for the time being: ")
-	return text
-}
 
 // maxIDs is how much of the keys' names is logged.
 const maxIDs = 500
@@ -73,16 +65,4 @@ func shorten(ids string) string {
 		return ids
 	}
 	return strings.ToValidUTF8(ids[:maxIDs], "") + "…"
-}
-
-// observe makes one observer of the two ways to look on.
-func observe(o *Options) bearer.Observer {
-	return func(ctx context.Context, e bearer.Event) {
-		if o.Logger != nil {
-			bearer.LogEvents(o.Logger)(ctx, e)
-		}
-		if o.Observer != nil {
-			o.Observer(ctx, e)
-		}
-	}
 }
