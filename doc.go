@@ -87,6 +87,14 @@
 // other sites by themselves. Cookies are SameSite=Lax; put
 // [net/http.CrossOriginProtection] round forms.
 //
+// # Tokens that requests bring
+//
+// With a [Verifier], such as that of package [github.com/bearerkit/bearer/verify], a
+// request may bring a bearer token of its own, which then decides alone whom the session
+// is for: no cookie is looked at. [RequireBearer], [RequireCustomer] and [Require] say what
+// routes want. A backend that only receives tokens has a storefront without guests,
+// NewStorefront(nil, nil).
+//
 // # Compatibility
 //
 // [Token] and [TokenSource] are aliases of those of golang.org/x/oauth2. A
