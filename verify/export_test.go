@@ -19,6 +19,12 @@ func Confuse(v *Verifier, token, other string) {
 // Refused is how many tokens a Verifier remembers as revoked ones.
 func Refused(v *Verifier) int { return len(v.refused.by) }
 
+// HoldRefusals keeps everybody from adding revoked tokens until it is released.
+func HoldRefusals(v *Verifier) (release func()) {
+	v.refused.mu.RLock()
+	return v.refused.mu.RUnlock
+}
+
 // SetMaxRefused sets MaxRefused for one Verifier, and returns what it has been.
 func SetMaxRefused(v *Verifier, most int) (before int) {
 	before, v.refused.most = v.refused.most, most

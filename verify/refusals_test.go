@@ -4,6 +4,7 @@ import (
 	"crypto/ecdsa"
 	"fmt"
 	"math/big"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -84,6 +85,13 @@ func TestRefuseForms(t *testing.T) {
 	if err := check(v, a.good()); err != nil {
 		t.Error(err)
 	}
+	n := verify.Refused(v)
+	old, odd := a.token(`{"iss":"`+authName+`","exp":1}`), a.sign(`{"alg":"XX999"}`, goodClaims())
+	v.Refuse(old, 0)
+	v.Refuse(odd, 0)
+	if now := verify.Refused(v); now != n {
+		t.Errorf("%d tokens more are remembered, which are refused as they are", now-n)
+	}
 	opaque := "another-opaque-one"
 	wantRefusal(t, check(v, opaque), opaque, verify.ErrMalformed)
 }
@@ -110,6 +118,27 @@ func TestRefuseTheOtherSignature(t *testing.T) {
 		wantRefusal(t, check(v, twin), twin, verify.ErrRefused)
 		wantRefusal(t, check(v, token), token, verify.ErrRefused)
 	}
+}
+
+// A token is forgotten after it is known to be revoked: in the other order, one that is
+// looked at in between is remembered for good.
+func TestRefuseInOrder(t *testing.T) {
+	a := signer()
+	v := newVerifier(t, nil, issuerOf(a))
+	token := a.good()
+	if err := check(v, token); err != nil {
+		t.Fatal(err)
+	}
+	release := verify.HoldRefusals(v)
+	var wg sync.WaitGroup
+	wg.Go(func() { v.Refuse(token, 0) })
+	for range 1000 {
+		runtime.Gosched()
+	}
+	wantSeen(t, v, 1)
+	release()
+	wg.Wait()
+	wantSeen(t, v, 0)
 }
 
 // What is refused while it is looked at is refused.
