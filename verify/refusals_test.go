@@ -192,6 +192,7 @@ func TestMaxRefused(t *testing.T) {
 		refuse("first", time.Second)
 		pass(time.Second)
 		v.Refuse(short, time.Second)
+		v.Refuse(long, time.Millisecond) // the first in the queue, for now
 		v.Refuse(long, 0)
 		refuse("second", time.Minute)
 		for _, token := range []string{short, long} {
