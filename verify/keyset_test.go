@@ -305,8 +305,8 @@ func TestNothingRunsWhileNobodyCalls(t *testing.T) {
 			t.Helper()
 			pass(48 * time.Hour)
 			synctest.Wait()
-			if now := runtime.NumGoroutine(); requests != want || now != before {
-				t.Errorf("after two idle days there are %d requests and %d goroutines, want %d and %d", requests, now, want, before)
+			if now := runtime.NumGoroutine(); requests != want || now > before {
+				t.Errorf("after two idle days there are %d requests and %d goroutines, want %d and at most %d", requests, now, want, before)
 			}
 		}
 		idle(0) // New asks for nothing
