@@ -58,14 +58,20 @@ func (r *refusals) add(token string, until time.Time) {
 	heap.Push(&r.queue, r.by[d])
 }
 
-func (r *refusals) has(token string, now time.Time) bool {
+func (r *refusals) has(token string) bool { return !r.unless(token, func() {}) }
+
+// unless does what is to be done with a token that is not refused, before anybody can
+// refuse it. It reports whether it has been done.
+func (r *refusals) unless(token string, do func()) bool {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
-	if len(r.by) == 0 {
-		return false
+	if len(r.by) > 0 {
+		if known := r.by[digest(token)]; known != nil && time.Now().Before(known.until) {
+			return false
+		}
 	}
-	known := r.by[digest(token)]
-	return known != nil && now.Before(known.until)
+	do()
+	return true
 }
 
 // queue has first what ends first. It implements heap.Interface.

@@ -101,16 +101,14 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 		found.issuer.keys.renew()
 		return found, nil
 	}
-	if v.refused.has(token, now) {
+	if v.refused.has(token) {
 		return nil, refuse(ErrRefused, "")
 	}
 	found, err := v.check(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	v.seen.put(found)
-	if v.refused.has(token, now) { // meanwhile
-		v.seen.drop(token)
+	if !v.refused.unless(token, func() { v.seen.put(found) }) { // it has been refused meanwhile
 		return nil, refuse(ErrRefused, "")
 	}
 	return found, nil
@@ -233,7 +231,7 @@ func (v *Verifier) Refuse(token string, d time.Duration) {
 		}
 		end = claims.ExpiresAt
 	}
-	// In this order: verify, which goes the other way round, sees it, or is seen.
+	// In this order: what is remembered later is not remembered, since unless sees it.
 	v.refused.add(token, end)
 	v.seen.drop(token)
 }
