@@ -6,7 +6,6 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"io"
 	"math/big"
 	"net/http"
@@ -158,7 +157,7 @@ func BenchmarkMiddleware(b *testing.B) {
 		return contest.Serial(func() {
 			rw := httptest.NewRecorder()
 			if h.ServeHTTP(rw, r); rw.Body.String() != w.issuer {
-				b.Fatal(fmt.Sprintf("answered %d %q", rw.Code, rw.Body))
+				b.Fatalf("answered %d %q", rw.Code, rw.Body)
 			}
 		})
 	}
