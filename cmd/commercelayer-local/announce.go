@@ -35,6 +35,7 @@ func (l *local) announce(w io.Writer) error {
 	export("COMMERCELAYER_DOMAIN", domain)
 	export("COMMERCELAYER_AUTH_URL", scheme+"://auth."+domain)
 	export("COMMERCELAYER_API_URL", scheme+"://"+o.Organization.Slug+"."+domain)
+	export("COMMERCELAYER_ORGANIZATION", o.Organization.Slug)
 	seen := map[commercelayertest.Kind]bool{}
 	for _, app := range o.Applications {
 		if seen[app.Kind] {
@@ -50,6 +51,7 @@ func (l *local) announce(w io.Writer) error {
 	}
 	if len(o.Markets) > 0 {
 		export("COMMERCELAYER_SCOPE", "market:code:"+o.Markets[0].Code)
+		export("COMMERCELAYER_MARKET_ID", o.Markets[0].ID) // tokens name markets by id
 	}
 	if len(o.Customers) > 0 {
 		export("COMMERCELAYER_CUSTOMER_EMAIL", o.Customers[0].Email)
@@ -63,6 +65,7 @@ func (l *local) announce(w io.Writer) error {
 		l.address(), strings.Join(l.server.Hosts(), " "))
 	fmt.Fprintf(&b, "\n# Without names, for Go clients only (js-auth takes no issuer that does not\n# begin with https://auth., and browsers need the names):\n# export COMMERCELAYER_AUTH_URL=%s/auth\n# export COMMERCELAYER_API_URL=%s/%s\n",
 		byIP, byIP, o.Organization.Slug)
+	fmt.Fprint(&b, "\n# A verifier accepts only tokens that were requested at its own AuthURL: by name or by address, not both.\n")
 	if !l.settings.tls {
 		fmt.Fprint(&b, "\n# js-auth and browsers need https: start with -ca-out ca.pem.\n")
 	} else if l.caFile == "" {

@@ -17,9 +17,12 @@
 //
 // It prints the settings that a client needs, as lines for a shell: the domain,
 // client ids and secrets of an integration, a sales channel, a webapp and a
-// provisioning application, a scope, and a customer who can sign in. Requests are
-// logged to standard error, without secrets. Interrupt it to stop it, and once
-// more if requests under way take too long; it forgets everything then.
+// provisioning application, a scope, and a customer who can sign in. Those of a
+// backend that verifies tokens are there too: COMMERCELAYER_ORGANIZATION for
+// commercelayer.NewVerifier, COMMERCELAYER_AUTH_URL for its AuthURL, and
+// COMMERCELAYER_MARKET_ID for commercelayer.InMarket. Requests are logged to
+// standard error, without secrets. Interrupt it to stop it, and once more if
+// requests under way take too long; it forgets everything then.
 //
 // # Names and TLS
 //
@@ -29,6 +32,10 @@
 // address the hosts are paths, as in http://127.0.0.1:4747/auth/oauth/token. That
 // is for Go clients and curl: js-auth takes no issuer that does not begin with
 // https://auth., and browsers need the names.
+//
+// The address at which a token is requested is its issuer. A verifier accepts it
+// only if that is its own AuthURL: one that was requested by IP address is refused
+// by a verifier that has the name, and the other way round.
 //
 // js-auth and browsers need https as well:
 //
@@ -80,6 +87,18 @@
 //	  }],
 //	  "skus": [{"code": "MUG", "name": "Mug", "prices": {"EUR": 900}}]
 //	}
+//
+// # Tokens that expire soon
+//
+// Access tokens live for the application's "token_life", whole seconds from "1s"
+// on. For a token that a verifier refuses as expired, take a short one and wait:
+//
+//	{"applications": [{"kind": "integration", "client_id": "jobs", "client_secret": "jobs-secret", "token_life": "5s"}]}
+//
+// The list replaces the ready-made applications. Since the whole life is within
+// "renew_within", each request gets a new token. POST /_local/expire-all is
+// something else: the API refuses all tokens then, but what they say of their own
+// expiry stays, and a verifier accepts them.
 //
 // # Control
 //
