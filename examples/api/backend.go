@@ -1,12 +1,15 @@
 package main
 
 import (
+	"context"
 	"io"
 	"net/http"
 
 	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer"
 )
+
+const realm = "shop"
 
 // backend is all of it: it has no cookies, no client secret and no token of its own.
 func backend(verifier *commercelayer.Verifier, api, market string, base http.RoundTripper) http.Handler {
@@ -35,10 +38,24 @@ func backend(verifier *commercelayer.Verifier, api, market string, base http.Rou
 		defer resp.Body.Close()
 		w.Header().Set("Content-Type", resp.Header.Get("Content-Type"))
 		w.Header().Set("X-Content-Type-Options", "nosniff")
+		if resp.StatusCode == http.StatusUnauthorized { // has to have a challenge (RFC 9110 §15.5.2), and the API's has none
+			w.Header().Set("WWW-Authenticate", challenge(r.Context()))
+		}
 		w.WriteHeader(resp.StatusCode)
 		io.Copy(w, resp.Body)
 	})))
 	mux.Handle("GET /offers", inMarket(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "two for one") })))
 	mux.Handle("POST /restock", integrations(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, "restocked") })))
-	return bearer.Middleware(callers, &bearer.MiddlewareOptions{Verifier: verifier, Realm: "shop"})(mux)
+	return bearer.Middleware(callers, &bearer.MiddlewareOptions{Verifier: verifier, Realm: realm})(mux)
+}
+
+// challenge is what the middleware would say (RFC 6750 §3). The API refuses the token
+// itself, of which the session knows then, or only what was asked for: a token that is
+// called invalid for that would be thrown away for nothing.
+func challenge(ctx context.Context) string {
+	session, _ := bearer.FromContext(ctx)
+	if state, _ := session.State(ctx); state == bearer.StateExpired {
+		return `Bearer realm="` + realm + `", error="invalid_token"`
+	}
+	return `Bearer realm="` + realm + `"`
 }

@@ -29,6 +29,7 @@ POST /restock  a partner's program  200 restocked
 
 Ada's token is revoked: the API notices, and then the backend knows.
 GET  /orders   Ada                  401 INVALID_TOKEN
+       Bearer realm="shop", error="invalid_token"
 GET  /whoami   Ada                  401 INVALID_TOKEN
        Bearer realm="shop", error="invalid_token", error_description="the token has been revoked"
 
