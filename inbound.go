@@ -25,6 +25,18 @@ func (in *inbound) token() (*Token, error) {
 	return t, nil
 }
 
+// tokenFor returns the token for f's calls, if f lets it go out with them.
+func (in *inbound) tokenFor(f *Storefront) (*Token, error) {
+	t, err := in.token()
+	if err != nil || f.opts.Inbound == nil {
+		return t, err
+	}
+	if err = f.opts.Inbound(&in.authorization); err != nil {
+		return nil, &safeError{"the token that the request has brought must not go out with the Storefront's calls, says its StorefrontOptions.Inbound: " + describe(err), err}
+	}
+	return t, nil
+}
+
 // customer is nil without an error if the token is a guest's.
 func (in *inbound) customer() (*Authorization, error) {
 	if _, err := in.token(); err != nil {

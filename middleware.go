@@ -50,7 +50,8 @@ type MiddlewareOptions struct {
 	// alone: no cookie is looked at. One that it refuses is answered with 401, and a
 	// header that is not one bearer token with 400. If nil, an Authorization header is
 	// not looked at. With several Storefronts the token goes out with the calls of each,
-	// whichever Pick or Session.For has chosen: admit only what is good for all of them.
+	// whichever Pick or Session.For has chosen: admit only what is good for all of them,
+	// or set StorefrontOptions.Inbound, which keeps tokens from APIs that they are not for.
 	Verifier Verifier
 
 	// Realm is that of the challenges to those who may come with a token (RFC 6750 §3).

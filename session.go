@@ -98,7 +98,8 @@ func (s *Session) Customer(ctx context.Context) (*Authorization, error) {
 }
 
 // Authorization returns the customer's, else the guests' authorization: what
-// [Storefront.TokenContext] uses, with the same errors.
+// [Storefront.TokenContext] uses, with the same errors. StorefrontOptions.Inbound is not
+// asked: who sends the token of a request by other ways has to know where it may go.
 func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 	if in := s.browser.inbound; in != nil {
 		if _, err := in.token(); err != nil {
@@ -167,7 +168,7 @@ func (s *Session) forgetExpired(ctx context.Context) {
 // token is Storefront.TokenContext for this session.
 func (s *Session) token(ctx context.Context) (*Token, error) {
 	if in := s.browser.inbound; in != nil {
-		return in.token()
+		return in.tokenFor(s.front)
 	}
 	t, _, err := s.customerOf(ctx)
 	if t != nil || err != nil {

@@ -50,6 +50,15 @@ type StorefrontOptions struct {
 	// their token lives.
 	Refresh func(ctx context.Context, old *Token) (*Token, error)
 
+	// Inbound tells whether a token that a request has brought itself may go out with
+	// the calls of this Storefront; an error says why not, and is that of the call, which
+	// is not sent. It is needed if the [Verifier] admits tokens that are not for the API
+	// of these calls, such as another provider's: that API could use them. It is asked
+	// each time that the Storefront, or CustomerOnly, supplies such a token, so it must
+	// be quick, and safe for concurrent use; it must not modify what it gets, nor quote
+	// the token. What a Session tells the handlers is the same without it. If nil, all go.
+	Inbound func(*Authorization) error
+
 	// Revoke takes one access or refresh token back (RFC 7009). It is asked for the
 	// refresh token first. If nil, a logout only forgets the tokens.
 	Revoke func(ctx context.Context, token string) error
@@ -164,7 +173,8 @@ func (f *Storefront) Token() (*Token, error) { return f.GuestOnly().Token() }
 // TokenContext returns the token of the session in ctx, which is shared and must
 // not be modified: the customer's, else the guests'. A customer's token that
 // cannot be refreshed for the time being is an error, never a guest's token; one
-// whose end it is [ErrCustomerExpired]. Waiting ends with ctx.
+// whose end it is [ErrCustomerExpired]. If the request has brought a token of its own
+// it is that, or the error of StorefrontOptions.Inbound. Waiting ends with ctx.
 func (f *Storefront) TokenContext(ctx context.Context) (*Token, error) {
 	s, err := f.session(ctx)
 	if err != nil {
@@ -273,6 +283,9 @@ func (c customerOnly) TokenContext(ctx context.Context) (*Token, error) {
 	a, err := s.Customer(ctx)
 	if err != nil {
 		return nil, err
+	}
+	if in := s.browser.inbound; in != nil {
+		return in.tokenFor(c.front)
 	}
 	return a.Token, nil
 }
