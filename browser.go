@@ -38,7 +38,6 @@ var (
 	errSameID   = &safeError{"the application's session id is the one that the request came with: give the visitor a new one before SetCustomer, since somebody may have planted the old one", nil}
 	errNoID     = &safeError{"the application has no session to keep the customer in: MiddlewareOptions.SessionID returned an empty id", nil}
 	errBegun    = &safeError{"the answer's header has been sent, and the visitor's cookie can no longer be set: sign in before writing the answer", nil}
-	errInbound  = &safeError{"the request speaks for the bearer of its own token, who cannot sign in or out by it", nil}
 	errChanging = &safeError{"another login or logout of the same request is under way", nil}
 )
 
@@ -129,7 +128,7 @@ func (b *browser) change(login bool) (done func(), err error) {
 	defer b.mu.Unlock()
 	switch {
 	case b.inbound != nil:
-		return nil, errInbound
+		return nil, ErrInbound
 	case b.changing:
 		return nil, errChanging
 	case login && b.begun && b.opts.SessionID == nil:
@@ -205,13 +204,16 @@ func (b *browser) begin(w http.ResponseWriter) {
 		sent = true
 	}
 	h := w.Header()
-	own := b.inbound != nil && b.inbound.used.Load() // its header says so (RFC 9111 §3.5), to caches that listen
+	own := b.inbound != nil && b.inbound.used.Load()
 	said := h.Get("Cache-Control") != "" && !slices.Equal(h["Cache-Control"], b.caching)
 	if sent || (private || own) && !said {
 		keepFromCaches(h)
 	}
 	if sent || private {
-		varyByCookie(h)
+		varyBy(h, "Cookie")
+	}
+	if own {
+		varyBy(h, "Authorization")
 	}
 }
 
@@ -225,17 +227,17 @@ func keepFromCaches(h http.Header) {
 	h.Set("Cache-Control", "private, no-store")
 }
 
-// varyByCookie tells caches that the answer is not for everybody (RFC 9110
-// §12.5.5).
-func varyByCookie(h http.Header) {
+// varyBy tells caches that the answer is for those alone who send the same field (RFC
+// 9110 §12.5.5).
+func varyBy(h http.Header, name string) {
 	for _, line := range h["Vary"] {
 		for field := range strings.SplitSeq(line, ",") {
-			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, "Cookie") {
+			if field = strings.TrimSpace(field); field == "*" || strings.EqualFold(field, name) {
 				return
 			}
 		}
 	}
-	h.Add("Vary", "Cookie")
+	h.Add("Vary", name)
 }
 
 func (s *Session) isPrivate() bool {

@@ -185,8 +185,8 @@ func TestSessionInbound(t *testing.T) {
 		b := s.tab(t)
 		b.get("/login/ann")
 		b.want("/inbound", "<nil> false").wantCache(t, "")
-		b.want("/inbound", `bearer.Authorization(Customer "dee", from header) true`, "Authorization", "Bearer dee.1").wantCache(t, private)
-		b.want("/inbound", `bearer.Authorization(guest, from header) true`, "Authorization", "Bearer guest.1").wantCache(t, private)
+		b.want("/inbound", `bearer.Authorization(Customer "dee", from header) true`, "Authorization", "Bearer dee.1").wantCache(t, private, "Authorization")
+		b.want("/inbound", `bearer.Authorization(guest, from header) true`, "Authorization", "Bearer guest.1").wantCache(t, private, "Authorization")
 		b.want("/late", "true true", "Authorization", "Bearer dee.1")
 	})
 }
