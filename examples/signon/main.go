@@ -103,17 +103,22 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	stopped := make(chan error, 2)
-	go func() { stopped <- serve(ctx, providerListener, identities) }()
+	go func() { defer cancel(); stopped <- serve(ctx, providerListener, identities) }()
 	shop, err := newShop(ctx, c)
 	if err != nil {
 		return err
 	}
-	go func() { stopped <- serve(ctx, shopListener, shop) }()
-	fmt.Fprintf(stdout, "The shop is open at %s, and the identity provider at %s. Interrupt to close them.\n", c.origin, c.issuer)
-	err = <-stopped // both, or the one that cannot serve
-	cancel()
-	return errors.Join(err, <-stopped)
+	go func() { defer cancel(); stopped <- serve(ctx, shopListener, shop) }()
+	fmt.Fprintf(stdout, welcome, c.origin, c.issuer)
+	<-ctx.Done() // interrupted, or one of them cannot serve
+	fmt.Fprintln(stdout, "Closing both. Interrupt again if that takes too long.")
+	return errors.Join(<-stopped, <-stopped)
 }
+
+const welcome = `Open %s in a browser, sign on, and choose Ada or Grace.
+Alan is unknown to the shop, and Mallory has Ada's address, unverified: neither gets in.
+The identity provider is at %s. Interrupt to close both.
+`
 
 // serve serves a handler until ctx ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

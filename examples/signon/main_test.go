@@ -18,13 +18,23 @@ func TestRun(t *testing.T) {
 	defer stop()
 	out, in := io.Pipe()
 	stopped := make(chan error, 1)
-	go func() { stopped <- run(ctx, []string{"-addr", "127.0.0.1:0"}, in, io.Discard) }()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	_, rest, _ := strings.Cut(line, "http://")
-	addr, _, ok := strings.Cut(rest, ",")
-	if err != nil || !ok {
-		t.Fatalf("the program says %q, %v", line, err)
+	go func() {
+		err := run(ctx, []string{"-addr", "127.0.0.1:0"}, in, io.Discard)
+		in.CloseWithError(err)
+		stopped <- err
+	}()
+	lines := bufio.NewScanner(out)
+	says := func(want string) string {
+		t.Helper()
+		if !lines.Scan() || !strings.Contains(lines.Text(), want) {
+			t.Fatalf("the program says %q, %v, want something with %q", lines.Text(), lines.Err(), want)
+		}
+		return lines.Text()
 	}
+	_, rest, _ := strings.Cut(says("Open http://127.0.0.1:"), "http://")
+	addr, _, _ := strings.Cut(rest, " ")
+	says("Mallory")
+	says("The identity provider is at http://127.0.0.1:")
 	resp, err := http.PostForm("http://"+addr+"/sign-on", url.Values{})
 	if err != nil {
 		t.Fatal(err)
@@ -44,6 +54,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	stop()
+	says("Closing both.")
 	if err := <-stopped; err != nil {
 		t.Errorf("stopping: %v", err)
 	}
