@@ -7,6 +7,12 @@ import (
 	"time"
 )
 
+// ErrInbound says that nobody can sign in or out by a request which has brought a token
+// of its own: that decides alone who the visitor is, and no cookie is looked at or set.
+// Send this request without the Authorization header. To sign in whom a token speaks for,
+// have the client send it in the body, verify it, and call [Session.SetCustomer].
+var ErrInbound error = &safeError{"the request has brought a token of its own, and cannot sign in or out by it: send this request without the Authorization header", nil}
+
 // inbound is the authorization that a request has brought itself. It is used as it
 // is: nothing here can refresh it.
 type inbound struct {

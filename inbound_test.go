@@ -163,12 +163,20 @@ func TestInboundAndCookie(t *testing.T) {
 		b.want("/token", "dee.1", "Authorization", "Bearer dee.1")
 		b.want("/token", "guest.1", "Authorization", "Bearer guest.1")
 		b.want("/state", "guest", "Authorization", "Bearer guest.1")
-		for path, status := range map[string]int{"/login/bob": http.StatusConflict, "/logout": http.StatusBadGateway} {
-			r := b.get(path, "Authorization", "Bearer dee.1")
-			if r.status != status || !strings.Contains(r.body, "cannot sign in or out") || len(r.cookie) > 0 {
-				t.Errorf("GET %s = %d %q, want an error", path, r.status, r.body)
+		s.HandleFunc("/turn", func(w http.ResponseWriter, r *http.Request) {
+			sess, _ := bearer.FromContext(r.Context())
+			for name, err := range map[string]error{
+				"SetCustomer": sess.SetCustomer(r.Context(), s.idp.login("bob", true)),
+				"Logout":      sess.Logout(r.Context()),
+				"Forget":      sess.Forget(r.Context()),
+			} {
+				if !errors.Is(err, bearer.ErrInbound) || !strings.HasSuffix(err.Error(), ": send this request without the Authorization header") {
+					t.Errorf("%s = %v, want ErrInbound", name, err)
+				}
 			}
-		}
+		})
+		b.want("/turn", "", "Authorization", "Bearer dee.1").wantNoCookie(t)
+		b.want("/turn", "", "Authorization", "Bearer guest.1").wantNoCookie(t)
 		if got := s.uses(); got != uses {
 			t.Errorf("the storage was used %d times, want none", got-uses)
 		}
@@ -181,14 +189,23 @@ func TestInboundCacheHeaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, _ := verifying(t)
 		b := s.tab(t)
-		b.want("/token", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, private)
-		b.want("/state", "customer", "Authorization", "Bearer dee.1").wantCache(t, private)
+		b.want("/token", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, private, "Authorization")
+		b.want("/state", "customer", "Authorization", "Bearer dee.1").wantCache(t, private, "Authorization")
 		b.want("/plain", "plain", "Authorization", "Bearer dee.1").wantCache(t, "")
 		s.HandleFunc("/public", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Cache-Control", "max-age=60")
 			s.token(w, r)
 		})
-		b.want("/public", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, "max-age=60")
+		b.want("/public", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, "max-age=60", "Authorization")
+		s.HandleFunc("/varied", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Vary", r.URL.Query().Get("by"))
+			s.token(w, r)
+		})
+		b.want("/varied?by=Accept", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, private, "Accept", "Authorization")
+		b.want("/varied?by=Accept,authorization", "dee.1", "Authorization", "Bearer dee.1").wantCache(t, private, "Accept,authorization")
+		b.want("/varied?by=*", "guest.1", "Authorization", "Bearer guest.1").wantCache(t, private, "*")
+		b.want("/varied?by=Cookie", "guest.1", "Authorization", "Bearer guest.1").wantCache(t, private, "Cookie", "Authorization")
+		b.want("/token", "guest-shop").wantCache(t, "")
 	})
 }
 

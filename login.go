@@ -32,7 +32,8 @@ var (
 // It must be called before the answer is begun. The token is not verified: it must
 // come from the token endpoint, not from a visitor. Of the other storefronts' records
 // only those of the same Owner go along; anybody else is signed out there, too. After
-// an error nothing has changed and nobody is signed in by t.
+// an error nothing has changed and nobody is signed in by t. It is [ErrInbound] if the
+// request has brought a token of its own.
 func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 	f := s.front
 	if f.opts.Customers == nil {
@@ -226,8 +227,8 @@ func (s *Session) reset() {
 //
 // An error says that not all of it could be done: a record may still be there, or
 // tokens be good elsewhere. The session is a guest's all the same, and the browser
-// forgets its id if the answer has not begun. Nothing has been done if the request
-// speaks for a bearer token of its own, or while it signs in or out elsewhere.
+// forgets its id if the answer has not begun. Nothing has been done if it is
+// [ErrInbound], or while the request signs in or out elsewhere.
 func (s *Session) Logout(ctx context.Context) error { return s.leave(ctx, true) }
 
 // Forget is [Session.Logout] without the revocation: the tokens stay good for
