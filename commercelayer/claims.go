@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -101,43 +100,35 @@ func decodePayload(accessToken string, into any) error {
 	return nil
 }
 
-// UnmarshalJSON reads the claims of a token.
+// UnmarshalJSON reads the claims of a token, by their exact names.
 func (c *Claims) UnmarshalJSON(b []byte) error {
-	var w struct {
-		Issuer       string          `json:"iss"`
-		Scope        string          `json:"scope"`
-		ExpiresAt    json.Number     `json:"exp"`
-		IssuedAt     json.Number     `json:"iat"`
-		Test         bool            `json:"test"`
-		Rand         float64         `json:"rand"`
-		Application  Application     `json:"application"`
-		Organization *Organization   `json:"organization"`
-		User         *User           `json:"user"`
-		Owner        *Owner          `json:"owner"`
-		Market       *Market         `json:"market"`
-		CustomClaim  json.RawMessage `json:"custom_claim"`
-	}
-	if err := json.Unmarshal(b, &w); err != nil {
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(b, &set); err != nil {
 		return err
 	}
-	if string(w.CustomClaim) == "null" {
-		w.CustomClaim = nil
+	*c = Claims{}
+	var expires, issued json.Number
+	for name, into := range map[string]any{
+		"iss": &c.Issuer, "scope": &c.Scope, "exp": &expires, "iat": &issued, "test": &c.Test, "rand": &c.Rand,
+		"application": &c.Application, "organization": &c.Organization, "user": &c.User, "owner": &c.Owner, "market": &c.Market,
+		"custom_claim": &c.CustomClaim,
+	} {
+		if raw, has := set[name]; has {
+			if err := json.Unmarshal(raw, into); err != nil {
+				return err
+			}
+			delete(set, name)
+		}
 	}
-	*c = Claims{
-		Issuer: w.Issuer, Scope: w.Scope, ExpiresAt: unverified.Unix(w.ExpiresAt), IssuedAt: unverified.Unix(w.IssuedAt), Test: w.Test, Rand: w.Rand,
-		Application: w.Application, Organization: w.Organization, User: w.User, Owner: w.Owner, Market: w.Market, CustomClaim: w.CustomClaim,
+	if string(c.CustomClaim) == "null" {
+		c.CustomClaim = nil
 	}
-	if err := json.Unmarshal(b, &c.Unknown); err != nil {
-		return err
-	}
-	maps.DeleteFunc(c.Unknown, func(name string, _ json.RawMessage) bool { return slices.Contains(knownClaims, name) })
-	if len(c.Unknown) == 0 {
-		c.Unknown = nil
+	c.ExpiresAt, c.IssuedAt = unverified.Unix(expires), unverified.Unix(issued)
+	if len(set) > 0 {
+		c.Unknown = set
 	}
 	return nil
 }
-
-var knownClaims = []string{"iss", "scope", "exp", "iat", "test", "rand", "application", "organization", "user", "owner", "market", "custom_claim"}
 
 // ErrNoCustomClaim is that a token has no custom claim.
 var ErrNoCustomClaim = errors.New("commercelayer: the token has no custom claim")
@@ -187,7 +178,7 @@ func (c *Claims) IsGuest() bool { return c.Owner == nil }
 
 // IsCustomer reports that the token speaks for a customer.
 func (c *Claims) IsCustomer() bool {
-	return c.Owner != nil && strings.EqualFold(c.Owner.Type, "Customer")
+	return c.Owner != nil && strings.ToLower(c.Owner.Type) == "customer"
 }
 
 // hosts is the installation that issued the token.

@@ -1,15 +1,12 @@
 package commercelayer
 
 import (
-	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/json"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bearerkit/bearer/verify"
-	"github.com/maypok86/otter/v2"
 )
 
 // checkIDToken is what OpenID Connect Core §2 and §3.1.3.7 want of an ID token, above what
@@ -60,38 +57,3 @@ const (
 	// before it waited for the provider's keys.
 	spentGrace = time.Minute
 )
-
-// spentTokens are ID tokens that somebody has signed in with, or is about to, until they
-// expire.
-type spentTokens struct {
-	until *otter.Cache[[sha256.Size]byte, time.Time]
-}
-
-func newSpentTokens() *spentTokens {
-	return &spentTokens{otter.Must(&otter.Options[[sha256.Size]byte, time.Time]{
-		MaximumSize: maxSpent,
-		Executor:    func(task func()) { task() }, // no goroutines
-	})}
-}
-
-// key is a digest of what is signed. The signature does not belong to it: of one by
-// ECDSA anybody can make a second one that is as good.
-func (s *spentTokens) key(token string) [sha256.Size]byte {
-	return sha256.Sum256([]byte(token[:strings.LastIndexByte(token, '.')+1]))
-}
-
-// take reports whether nobody has had the token, which expires then, and notes that
-// somebody has now.
-func (s *spentTokens) take(token string, expires time.Time) (ok bool) {
-	now := time.Now()
-	s.until.Compute(s.key(token), func(before time.Time, found bool) (time.Time, otter.ComputeOp) {
-		if ok = !found || !now.Before(before); !ok {
-			return before, otter.CancelOp
-		}
-		return expires.Add(spentGrace), otter.WriteOp
-	})
-	return ok
-}
-
-// giveBack forgets a token that has done nothing.
-func (s *spentTokens) giveBack(token string) { s.until.Invalidate(s.key(token)) }

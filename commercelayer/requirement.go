@@ -1,9 +1,11 @@
 package commercelayer
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/verify"
 )
 
@@ -83,18 +85,28 @@ func All(of ...Requirement) Requirement {
 	}
 }
 
-// Any requires one of these; its error is that of the last. Of none, nothing is good
-// enough. It panics if one is nil.
+// Any requires one of these. Its error is that of the last, or one that cannot tell, a
+// *bearer.UnavailableError: that one might have been met. Of none, nothing is good enough.
+// It panics if one is nil.
 func Any(of ...Requirement) Requirement {
 	of = given("Any", of)
 	return func(c *Claims) error {
-		err := Unmet("the token is not as required")
+		last := Unmet("the token is not as required")
+		var unknown error
 		for _, r := range of {
-			if err = r(c); err == nil {
+			err := r(c)
+			if err == nil {
 				return nil
 			}
+			if _, ok := errors.AsType[*bearer.UnavailableError](err); ok {
+				unknown = err
+			}
+			last = err
 		}
-		return err
+		if unknown != nil {
+			return unknown
+		}
+		return last
 	}
 }
 

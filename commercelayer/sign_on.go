@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/until"
 	"github.com/bearerkit/bearer/verify"
 )
 
@@ -32,7 +33,7 @@ type SignOn struct {
 	verifier *verify.Verifier
 	customer func(context.Context, *verify.Claims) (string, error)
 	claim    func(*verify.Claims) any // nil: none
-	spent    *spentTokens
+	spent    *until.Tokens            // ID tokens that somebody has signed in with, or is about to
 }
 
 // SignOnOptions are the optional settings of a [SignOn]. The zero value is ready to use.
@@ -90,7 +91,7 @@ func NewSignOn(channel *SalesChannel, provider verify.Issuer, customer func(ctx 
 	}
 	return &SignOn{
 		channel: channel, provider: provider.Name, audience: slices.Clone(provider.Audience), verifier: verifier,
-		customer: customer, claim: o.CustomClaim, spent: newSpentTokens(),
+		customer: customer, claim: o.CustomClaim, spent: until.New(maxSpent),
 	}, nil
 }
 
@@ -141,13 +142,13 @@ func (s *SignOn) Login(ctx context.Context, idToken, nonce string) error {
 		return err
 	}
 	// Before the login, so that of two at the same time one is refused.
-	if !s.spent.take(idToken, id.ExpiresAt) {
+	if !s.spent.Take(idToken, id.ExpiresAt.Add(spentGrace)) {
 		return &verify.Error{Kind: verify.ErrRefused, Detail: "the ID token has been used already: sign on again"}
 	}
 	done := false
 	defer func() {
 		if !done {
-			s.spent.giveBack(idToken)
+			s.spent.Remove(idToken)
 		}
 	}()
 	if err := s.login(ctx, id); err != nil {

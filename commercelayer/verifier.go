@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -46,10 +47,11 @@ type VerifierOptions struct {
 	// service can have one.
 	Users bool
 
-	// Admit is what else all tokens have to be, such as [InLiveMode]: else those of the
-	// test mode are admitted too. For several see [All]. A token that is not so is refused
+	// Admit is what else all tokens have to be, see [All]. A token that is not is refused
 	// with 401, as if it were not valid; for what single routes want, see
-	// [Verifier.Require].
+	// [Verifier.Require]. It is asked when a token is first seen, and its answer is
+	// remembered with the token: it must depend on the claims alone. Default: nothing, and
+	// tokens of the test mode are let in too; [InLiveMode] keeps them out.
 	Admit Requirement
 
 	// Domains are the service's domains whose tokens are accepted, each with a port if it
@@ -58,7 +60,9 @@ type VerifierOptions struct {
 	Domains []string
 
 	// AuthURL is the base of the auth host if it is not https://auth.<Domain>, as in
-	// [Options], for the first of Domains.
+	// [Options]. One that is addressed by IP or as localhost, with the path /auth, is an
+	// installation besides Domains, whose tokens are those that were asked for there; any
+	// other is that of the first of Domains.
 	AuthURL string
 
 	// OldIssuers accepts old tokens of [DefaultDomain] too, which has to be one of
@@ -75,7 +79,8 @@ type VerifierOptions struct {
 	// Base sends the requests for key sets. Default: http.DefaultTransport.
 	Base http.RoundTripper `json:"-"`
 
-	// Logger and Observer hear about key sets. Default: nobody does.
+	// Logger and Observer hear about key sets, and at level Debug about tokens that are
+	// refused. Default: nobody does.
 	Logger   *slog.Logger    `json:"-"`
 	Observer bearer.Observer `json:"-"`
 }
@@ -114,35 +119,51 @@ func NewVerifier(organization string, opts *VerifierOptions) (*Verifier, error) 
 	return v, nil
 }
 
-// issuers are the installations.
-func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
-	domains := o.Domains
-	if slices.Contains(domains, "") {
-		return nil, errors.New("commercelayer: VerifierOptions.Domains has an empty entry: leave it out")
+// places are the installations: where Options would have them.
+func (o *VerifierOptions) places() ([]Options, error) {
+	if o.AuthURL != "" {
+		if _, err := endpoint.Parse(o.AuthURL); err != nil {
+			return nil, fmt.Errorf("commercelayer: VerifierOptions.AuthURL %w", err)
+		}
 	}
-	if len(domains) == 0 {
-		domains = []string{""}
+	domains := o.Domains
+	var all []Options
+	switch named, _ := hostsOf(strings.TrimRight(o.AuthURL, "/")); {
+	case slices.Contains(domains, ""):
+		return nil, errors.New("commercelayer: VerifierOptions.Domains has an empty entry: leave it out")
+	case named.host != "": // by its address: it is one more
+		all = append(all, Options{AuthURL: o.AuthURL})
+	case len(domains) == 0:
+		all = append(all, Options{AuthURL: o.AuthURL})
+	default:
+		all = append(all, Options{Domain: domains[0], AuthURL: o.AuthURL})
+		domains = domains[1:]
+	}
+	for _, domain := range domains {
+		all = append(all, Options{Domain: domain})
+	}
+	return all, nil
+}
+
+// issuers are the auth hosts of the installations.
+func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
+	places, err := o.places()
+	if err != nil {
+		return nil, err
 	}
 	var all []verify.Issuer
 	old := o.OldIssuers
-	for n, domain := range domains {
-		where := Options{Domain: domain}
-		if n == 0 {
-			where.AuthURL = o.AuthURL
-		}
+	for _, where := range places {
 		h, authURL, err := where.resolve()
 		if err != nil {
 			return nil, fmt.Errorf("%w (VerifierOptions has it as Domains and AuthURL)", err)
 		}
 		if h == (hosts{}) {
-			return nil, errors.New("commercelayer: VerifierOptions.AuthURL does not tell the issuer of tokens: set Domains")
+			return nil, errors.New("commercelayer: VerifierOptions.AuthURL does not tell the issuer of tokens: want https://auth.<domain>, or an IP address or localhost with the path /auth; for a gateway's address set Domains too")
 		}
 		i := verify.Issuer{Name: h.url("auth"), Algorithms: []string{"RS512"}, Types: []string{"JWT"}, KeySet: o.KeySet}
 		if o.KeySet == nil {
 			i.KeySetURL = authURL + "/.well-known/jwks.json"
-			if _, err := endpoint.Parse(i.KeySetURL); err != nil {
-				return nil, fmt.Errorf("commercelayer: VerifierOptions.AuthURL %w", err)
-			}
 		}
 		if old && h.domain == DefaultDomain {
 			i.Aliases = []string{"https://" + DefaultDomain, ""}
@@ -156,10 +177,11 @@ func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 	return all, nil
 }
 
-// Verify checks a token: that the service has issued it, for one of the organizations
-// and to an application of one of the Kinds, and that it has not expired. Its Owner is the customer, if it is a customer's; a user
-// of the dashboard, of whom a webapp's token speaks, is none. Its Claims are a *[Claims].
-// The errors are those of verify.Verifier.Verify.
+// Verify checks a token: that the service has issued it, to an application of one of the
+// five kinds, for one of the organizations, and that it has not expired. Its Owner is the
+// customer, if it is a customer's; a user of the dashboard, of whom a webapp's token
+// speaks, is none. Its Claims are a *[Claims]. The errors are those of
+// verify.Verifier.Verify.
 func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorization, error) {
 	return v.tokens.Verify(ctx, token)
 }
@@ -179,19 +201,65 @@ func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
 func (v *Verifier) Refuse(token string, d time.Duration) { v.tokens.Refuse(token, d) }
 
 // Require lets only those requests through whose token is as wanted, that which they
-// bring or that of their session: bearer.Require, with its options, which may be nil. A
-// session's token is verified too: a browser may have made it up.
+// bring or that of their session: bearer.Require, with its options, which may be nil. The
+// tokens of a session that this program has got itself, or has in its storage, are taken at
+// their word, as the session takes them; one that the browser keeps is verified, since
+// anybody can have made it up.
 func (v *Verifier) Require(what Requirement, opts *bearer.RequireOptions) func(http.Handler) http.Handler {
 	if what == nil {
 		panic("commercelayer: Require needs a Requirement, such as OfCustomer")
 	}
 	return bearer.Require(func(ctx context.Context, a *bearer.Authorization) error {
-		c, err := v.Claims(ctx, a.Token.AccessToken)
+		c, err := v.ClaimsOf(ctx, a)
 		if err != nil {
 			return err
 		}
 		return what(c)
 	}, opts)
+}
+
+// ClaimsOf returns what the token of a session's authorization says, as [Verifier.Require]
+// looks at it: the claims are known to be true. ctx is that of the session's request.
+func (v *Verifier) ClaimsOf(ctx context.Context, a *bearer.Authorization) (*Claims, error) {
+	switch a.Origin {
+	case bearer.OriginGuest, bearer.OriginStorage:
+		return v.own(a.Token)
+	case bearer.OriginCookie:
+		return v.carried(ctx, a.Token)
+	}
+	return v.Claims(ctx, a.Token.AccessToken)
+}
+
+// own reads a token that has been in nobody else's hands. Whether it is still good is the
+// session's to know: it gets another one in time, whatever the clock says, and when the API
+// rejects it.
+func (v *Verifier) own(t *bearer.Token) (*Claims, error) {
+	c, err := DecodeUnverified(t.AccessToken)
+	if err != nil {
+		return nil, refused(verify.ErrMalformed, "the token's claims are not the service's")
+	}
+	return c, v.admit(c)
+}
+
+// carried verifies a token that the browser keeps. That it has been revoked, or has just
+// expired, does not end the session: there is a refresh token for that.
+func (v *Verifier) carried(ctx context.Context, t *bearer.Token) (*Claims, error) {
+	c, err := v.Claims(ctx, t.AccessToken)
+	if !errors.Is(err, verify.ErrRefused) && !errors.Is(err, verify.ErrExpired) {
+		return c, err
+	}
+	session, ok := bearer.FromContext(ctx)
+	if !ok {
+		return nil, err
+	}
+	if err := session.Storefront().Evict(ctx, t); err != nil {
+		return nil, err
+	}
+	a, err := session.Authorization(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return v.Claims(ctx, a.Token.AccessToken)
 }
 
 // authorize says whom a token speaks for that the service has issued.
@@ -200,25 +268,30 @@ func (v *Verifier) authorize(verified *verify.Claims) (*bearer.Authorization, er
 	if verified.Decode(c) != nil {
 		return nil, refused(verify.ErrMalformed, "the token's claims are not the service's")
 	}
-	if err := c.complete(); err != nil {
+	if err := v.admit(c); err != nil {
 		return nil, err
-	}
-	switch {
-	case c.ofUser() && !v.options.Users:
-		return nil, refused(verify.ErrNotAdmitted, "the token is of a user of the service")
-	case c.Organization != nil && v.organizations != nil && !slices.Contains(v.organizations, c.Organization.Slug):
-		return nil, refused(verify.ErrNotAdmitted, "the token is for another organization")
-	}
-	if v.options.Admit != nil {
-		if err := v.options.Admit(c); err != nil {
-			return nil, err
-		}
 	}
 	a := &bearer.Authorization{Scope: c.Scope, Claims: c}
 	if c.IsCustomer() {
 		a.Owner = bearer.Owner{Type: ownerCustomer, ID: c.Owner.ID}
 	}
 	return a, nil
+}
+
+// admit says whether genuine claims are to be let in.
+func (v *Verifier) admit(c *Claims) error {
+	if err := c.complete(); err != nil {
+		return err
+	}
+	switch {
+	case c.ofUser() && !v.options.Users:
+		return refused(verify.ErrNotAdmitted, "the token is of a user of the service")
+	case c.Organization != nil && v.organizations != nil && !slices.Contains(v.organizations, c.Organization.Slug):
+		return refused(verify.ErrNotAdmitted, "the token is for another organization")
+	case v.options.Admit == nil:
+		return nil
+	}
+	return v.options.Admit(c)
 }
 
 // complete checks that the parts are there without which a token of its kind cannot be
@@ -259,9 +332,9 @@ func (c *Claims) ofUser() bool { return c.IsUser() || c.IsDashboard() }
 
 func refused(kind error, detail string) error { return &verify.Error{Kind: kind, Detail: detail} }
 
-// String names the organizations.
+// String names the organizations and the issuers.
 func (v *Verifier) String() string {
-	return fmt.Sprintf("commercelayer.Verifier(%q)", v.organizations)
+	return fmt.Sprintf("commercelayer.Verifier(%q, %v)", v.organizations, v.tokens)
 }
 
 // Format prints what String returns, whatever the verb.

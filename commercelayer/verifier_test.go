@@ -375,7 +375,8 @@ func TestVerifierPrinted(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := printed(v)
-	if want := `commercelayer.Verifier(["my-brand" "another"])`; strings.Count(got, want) != 5 || strings.Count(got, `commercelayer.Verifier([\"my-brand\" \"another\"])`) != 2 {
+	want := `commercelayer.Verifier(["my-brand" "another"], verify.Verifier(["https://auth.commercelayer.io"]))`
+	if strings.Count(got, want) != 5 || strings.Count(got, strings.ReplaceAll(want, `"`, `\"`)) != 2 {
 		t.Errorf("printed as %s, want %s alone, in logs too", got, want)
 	}
 }

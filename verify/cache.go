@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/until"
 	"github.com/maypok86/otter/v2"
 )
 
@@ -44,7 +45,7 @@ func newCache(bytes int64) *cache {
 
 // key is a digest that nobody can foresee. It finds a token; the token itself tells that
 // it is the one.
-func (c *cache) key(token string) uint64 { return maphash.String(c.seed, signed(token)) }
+func (c *cache) key(token string) uint64 { return maphash.String(c.seed, until.Signed(token)) }
 
 // get returns what is known of a token that is still good; nil if nothing is.
 func (c *cache) get(token string, now time.Time) *verified {

@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -57,7 +58,34 @@ func (e KeysFailed) LogValue() slog.Value {
 // Format prints the message and what LogValue says, whatever the verb.
 func (e KeysFailed) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue()) }
 
-// maxIDs is how much of the keys' names is logged.
+// TokenRefused is a bearer.Event: a token is not accepted.
+type TokenRefused struct {
+	Err      error    // why; an *Error, or what Options.Authorize has said
+	Issuer   string   // whom the token names, true or not; empty if it could not be read
+	Accepted []string // the issuers that are configured
+}
+
+// Level is Debug: anybody can send what is refused.
+func (e TokenRefused) Level() slog.Level { return slog.LevelDebug }
+
+// Message implements bearer.Event.
+func (e TokenRefused) Message() string { return "token refused" }
+
+// LogValue implements slog.LogValuer.
+func (e TokenRefused) LogValue() slog.Value {
+	attrs := []slog.Attr{{Key: "error", Value: (&bearer.UnavailableError{Err: e.Err}).LogValue()}, slog.String("issuer", e.Issuer)}
+	if errors.Is(e.Err, ErrIssuer) {
+		attrs = append(attrs, slog.Any("accepted", e.Accepted))
+	}
+	return slog.GroupValue(attrs...)
+}
+
+// Format prints the message and what LogValue says, whatever the verb.
+func (e TokenRefused) Format(f fmt.State, _ rune) {
+	fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue())
+}
+
+// maxIDs is how much of what others have named is logged.
 const maxIDs = 500
 
 func shorten(ids string) string {

@@ -1,5 +1,7 @@
 package verify
 
+import "github.com/bearerkit/bearer/internal/until"
+
 // Seen is how many tokens a Verifier remembers as good ones.
 func Seen(v *Verifier) int {
 	if v.seen.entries == nil {
@@ -17,16 +19,15 @@ func Confuse(v *Verifier, token, other string) {
 }
 
 // Refused is how many tokens a Verifier remembers as revoked ones.
-func Refused(v *Verifier) int { return len(v.refused.by) }
+func Refused(v *Verifier) int { return v.refused.Len() }
 
 // HoldRefusals keeps everybody from adding revoked tokens until it is released.
 func HoldRefusals(v *Verifier) (release func()) {
-	v.refused.mu.RLock()
-	return v.refused.mu.RUnlock
+	held, end := make(chan struct{}), make(chan struct{})
+	go v.refused.Unless("nothing", func() { close(held); <-end })
+	<-held
+	return func() { close(end) }
 }
 
-// SetMaxRefused sets MaxRefused for one Verifier, and returns what it has been.
-func SetMaxRefused(v *Verifier, most int) (before int) {
-	before, v.refused.most = v.refused.most, most
-	return before
-}
+// SetMaxRefused sets MaxRefused for one Verifier that has refused none yet.
+func SetMaxRefused(v *Verifier, most int) { v.refused = until.New(most) }

@@ -52,12 +52,3 @@ func parseHeader(token string) (*header, error) {
 	}
 	return h, nil
 }
-
-// signed is the part of a token that is signed. A token is known by it, since whoever
-// has a signature of ECDSA can make another one of it: the two are one token.
-func signed(token string) string {
-	if end := strings.LastIndexByte(token, '.'); end >= 0 {
-		return token[:end]
-	}
-	return token
-}

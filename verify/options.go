@@ -66,8 +66,8 @@ type Options struct {
 	// Base sends the requests for key sets. Default: http.DefaultTransport.
 	Base http.RoundTripper `json:"-"`
 
-	// Logger and Observer hear about key sets, see [KeysFetched] and [KeysFailed].
-	// Default: nobody does.
+	// Logger and Observer hear about key sets, see [KeysFetched] and [KeysFailed], and
+	// about tokens that are refused, see [TokenRefused]. Default: nobody does.
 	Logger   *slog.Logger    `json:"-"`
 	Observer bearer.Observer `json:"-"`
 }

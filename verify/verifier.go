@@ -12,17 +12,24 @@ import (
 	"time"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/observers"
+	"github.com/bearerkit/bearer/internal/until"
 	"github.com/golang-jwt/jwt/v5"
 )
+
+// MaxRefused is how many tokens a [Verifier] remembers that are to be refused. Those
+// that are to be refused for the shortest time go first.
+const MaxRefused = 65536
 
 // Verifier checks tokens. Make one with [New]. It is safe for concurrent use, needs no
 // closing, and is safe to print.
 type Verifier struct {
-	options *Options
-	issuers map[string]*issuer // by what iss may be
-	parser  *jwt.Parser
-	seen    *cache
-	refused *refusals
+	options  *Options
+	observer bearer.Observer    // nil: nobody
+	issuers  map[string]*issuer // by what iss may be
+	parser   *jwt.Parser
+	seen     *cache
+	refused  *until.Tokens
 }
 
 var (
@@ -50,7 +57,10 @@ func New(issuers []Issuer, opts *Options) (*Verifier, error) {
 		options: &o, issuers: map[string]*issuer{},
 		// Without its own validation of claims: see rawClaims.
 		parser: jwt.NewParser(jwt.WithStrictDecoding(), jwt.WithoutClaimsValidation()),
-		seen:   newCache(o.CacheBytes), refused: newRefusals(),
+		seen:   newCache(o.CacheBytes), refused: until.New(MaxRefused),
+	}
+	if o.Logger != nil || o.Observer != nil {
+		v.observer = observers.Join(o.Logger, o.Observer)
 	}
 	for _, given := range issuers {
 		if err := given.validate(); err != nil {
@@ -101,20 +111,20 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 		found.issuer.keys.renew()
 		return found, nil
 	}
-	if v.refused.has(token) {
-		return nil, refuse(ErrRefused, "")
+	if v.refused.Has(token) {
+		return nil, v.tell(ctx, refuse(ErrRefused, ""), nil)
 	}
 	found, err := v.check(ctx, token)
 	if err != nil {
-		return nil, err
+		return nil, v.tell(ctx, err, found)
 	}
-	if !v.refused.unless(token, func() { v.seen.put(found) }) { // it has been refused meanwhile
+	if !v.refused.Unless(token, func() { v.seen.put(found) }) { // it has been refused meanwhile
 		return nil, refuse(ErrRefused, "")
 	}
 	return found, nil
 }
 
-// check does all the work.
+// check does all the work. With an error it returns what has been read until then.
 func (v *Verifier) check(ctx context.Context, token string) (*verified, error) {
 	h, err := parseHeader(token)
 	if err != nil {
@@ -131,22 +141,36 @@ func (v *Verifier) check(ctx context.Context, token string) (*verified, error) {
 		return verificationKeys(found.keys), err
 	})
 	if err != nil {
-		return nil, refusal(err)
+		return found, refusal(err)
 	}
 	if !parsed.Valid || parsed.Method.Alg() != h.algorithm {
-		return nil, refuse(ErrMalformed, "")
+		return found, refuse(ErrMalformed, "")
 	}
 	now := time.Now() // the keys may have kept us waiting
 	if v.future(claims.NotBefore, now) || v.future(claims.IssuedAt, now) {
-		return nil, refuse(ErrNotYetValid, "")
+		return found, refuse(ErrNotYetValid, "")
 	}
 	if found.authorization, err = v.authorize(found.claims, token); err != nil {
-		return nil, err
+		return found, err
 	}
 	if !now.Before(claims.ExpiresAt) {
-		return nil, refuse(ErrExpired, "")
+		return found, refuse(ErrExpired, "")
 	}
 	return found, nil
+}
+
+// tell has it observed that a token is refused, and returns why.
+func (v *Verifier) tell(ctx context.Context, err error, found *verified) error {
+	_, passing := errors.AsType[*bearer.UnavailableError](err)
+	if _, ended := errors.AsType[*endedError](err); v.observer == nil || passing || ended {
+		return err
+	}
+	e := TokenRefused{Err: err, Accepted: slices.Sorted(maps.Keys(v.issuers))}
+	if found != nil {
+		e.Issuer = shorten(found.claims.Issuer)
+	}
+	v.observer(ctx, e)
+	return err
 }
 
 // admit finds the token's issuer, if all that can be told without a key is as that
@@ -231,8 +255,8 @@ func (v *Verifier) Refuse(token string, d time.Duration) {
 		}
 		end = claims.ExpiresAt
 	}
-	// In this order: what is remembered later is not remembered, since unless sees it.
-	v.refused.add(token, end)
+	// In this order: what is remembered later is not remembered, since Unless sees it.
+	v.refused.Add(token, end)
 	v.seen.drop(token)
 }
 
