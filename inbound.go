@@ -97,6 +97,7 @@ func bearerToken(h http.Header) (token string, ok bool) {
 var (
 	errNotOneBearer = &safeError{"the Authorization header is not one bearer token", nil}
 	errNobody       = &safeError{"the Verifier has returned no error, and no token either", nil}
+	errOwnerless    = &safeError{"the Verifier has returned an Owner without an ID, who would be everybody of that Type", nil}
 )
 
 // admit looks at the request's own token. Without one, in and ref are nil; one that is
@@ -118,6 +119,8 @@ func (sh *shop) admit(r *http.Request) (in *inbound, ref *Refusal) {
 		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	case a == nil || a.Token == nil || a.Token.AccessToken == "":
 		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, errNobody}
+	case a.Owner != (Owner{}) && strings.TrimSpace(a.Owner.ID) == "":
+		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, errOwnerless}
 	}
 	in = &inbound{brought: token, authorization: *a}
 	in.authorization.Origin = OriginHeader

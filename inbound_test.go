@@ -39,6 +39,15 @@ func (c *checker) Verify(_ context.Context, token string) (*bearer.Authorization
 		return &bearer.Authorization{Owner: bearer.Owner{ID: "dee"}}, nil
 	case "blank":
 		return &bearer.Authorization{Token: &bearer.Token{}, Owner: bearer.Owner{ID: "dee"}}, nil
+	case "type": // alone says nothing about who
+		a.Owner = bearer.Owner{Type: "Customer"}
+		return a, nil
+	case "spaces":
+		a.Owner = bearer.Owner{Type: "Customer", ID: " \t\u00a0"}
+		return a, nil
+	case "typeless":
+		a.Owner = bearer.Owner{ID: " "}
+		return a, nil
 	case "both": // what an error comes with does not count
 		return a, errors.New("not valid")
 	case "dee", "kim":
@@ -93,6 +102,9 @@ func TestInbound(t *testing.T) {
 			{"nobody", []string{"Bearer nil"}, "", 401, invalid, 1},
 			{"no token", []string{"Bearer empty"}, "", 401, invalid, 1},
 			{"blank token", []string{"Bearer blank"}, "", 401, invalid, 1},
+			{"owner without an ID", []string{"Bearer type"}, "", 401, invalid, 1},
+			{"owner with an ID of spaces", []string{"Bearer spaces"}, "", 401, invalid, 1},
+			{"owner of spaces", []string{"Bearer typeless"}, "", 401, invalid, 1},
 			{"refused with an answer", []string{"Bearer both"}, "", 401, invalid, 1},
 			{"scheme alone", []string{"Bearer"}, "", 400, malformed, 0},
 			{"scheme and space", []string{"Bearer "}, "", 400, malformed, 0},

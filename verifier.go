@@ -16,7 +16,8 @@ type Verifier interface {
 	//
 	// The Authorization may be shared between requests; nobody modifies it. What its
 	// Token has is what goes out with the request's own calls, which end with the
-	// Token's Expiry: a Verifier that grants some leeway has to add it there.
+	// Token's Expiry: a Verifier that grants some leeway has to add it there. Its Owner
+	// is the zero Owner, or has an ID: one without, or with an ID of spaces, is refused.
 	//
 	// Any error means that the token is refused, with 401 and invalid_token, unless it
 	// is an [UnavailableError] or ctx has ended, which is answered with 503. If there
