@@ -62,7 +62,8 @@ type MiddlewareOptions struct {
 	// those whom RequireCustomer, RequireBearer or Require refuses without a Denied of
 	// its own. RefusalFromContext tells why; the header has the challenge already.
 	// Default: 400, 401 or 403 in plain text, or in the form of JSON:API for a client
-	// that accepts JSON by name, or has brought a token and does not accept HTML.
+	// that accepts JSON by name, or does not accept HTML by name and has brought a token,
+	// or is to bring one since the Storefront has neither guests nor customers.
 	Denied http.Handler
 
 	// Failed answers likewise when nobody can tell for the time being; the header has
@@ -88,6 +89,7 @@ type shop struct {
 	plain  bool // the Carrier's records may be made up
 
 	refuser Refuser // the Verifier, if it is one
+	tokens  bool    // without one of its own a request is nobody's: there are neither guests nor customers
 }
 
 // Middleware gives each request a [Session] with f, or with the one that Pick
@@ -158,6 +160,9 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	}
 	if o.Carrier != nil && o.SessionID != nil {
 		panic("bearer: MiddlewareOptions has a Carrier and a SessionID: a session lives in one place, leave one of them out")
+	}
+	if sh.tokens = f.noGuests && f.opts.Customers == nil; sh.tokens && o.Verifier == nil {
+		panic("bearer: Middleware has a Storefront with neither guests nor customers, and no Verifier, so that nobody could be anybody: give NewStorefront a TokenFunc for guests, or set StorefrontOptions.Customers or MiddlewareOptions.Verifier")
 	}
 	if !isRealm(o.Realm) {
 		panic(fmt.Sprintf("bearer: MiddlewareOptions.Realm %q cannot be quoted: leave out control characters, quotes and backslashes", o.Realm))

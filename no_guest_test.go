@@ -39,7 +39,7 @@ func TestNoGuest(t *testing.T) {
 		if err := f.Evict(t.Context(), &bearer.Token{AccessToken: "x"}); err != nil || f.ForgetGuest() != nil {
 			t.Errorf("Evict = %v, want that nothing is done", err)
 		}
-		ask(bearer.Middleware(f, nil)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		ask(bearer.Middleware(f, &bearer.MiddlewareOptions{Verifier: &checker{}})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			s, _ := bearer.FromContext(r.Context())
 			tok, err := f.TokenContext(r.Context())
 			wantNone("TokenContext of a session", tok, err)

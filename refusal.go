@@ -57,11 +57,11 @@ func unavailable(err error) *Refusal {
 	return &Refusal{Status: http.StatusServiceUnavailable, Err: err}
 }
 
-// words are the default answer's for one kind of refusal. The titles and codes are
-// those of Commerce Layer's APIs.
+// words are the default answer's for one kind of refusal; tokens says that there is
+// nothing to sign in to. The titles and codes are those of Commerce Layer's APIs.
 type words struct{ title, code, text string }
 
-func (r *Refusal) words() words {
+func (r *Refusal) words(tokens bool) words {
 	switch r.Status {
 	case http.StatusBadRequest:
 		return words{"Bad request", "BAD_REQUEST", "the Authorization header is not one bearer token"}
@@ -73,7 +73,7 @@ func (r *Refusal) words() words {
 	switch {
 	case r.Code != "":
 		return words{"Invalid token", "INVALID_TOKEN", "the access token is not valid"}
-	case r.Err == errNoBearer:
+	case tokens || r.Err == errNoBearer:
 		return words{"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header"}
 	}
 	return words{"Unauthorized", "UNAUTHORIZED", "sign in first"}
@@ -154,24 +154,24 @@ func (sh *shop) refuse(w http.ResponseWriter, r *http.Request, ref *Refusal, own
 	switch {
 	case handler != nil:
 		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), refusalKey{}, ref)))
-	case wantsJSON(r.Header["Accept"], token):
-		ref.writeJSON(w)
+	case wantsJSON(r.Header["Accept"], token || sh.tokens):
+		ref.writeJSON(w, sh.tokens)
 	default:
-		http.Error(w, ref.words().text, ref.Status)
+		http.Error(w, ref.words(sh.tokens).text, ref.Status)
 	}
 }
 
 const jsonAPI = "application/vnd.api+json"
 
 // writeJSON answers as Commerce Layer's APIs do, in the form of JSON:API.
-func (r *Refusal) writeJSON(w http.ResponseWriter) {
+func (r *Refusal) writeJSON(w http.ResponseWriter, tokens bool) {
 	type object struct {
 		Title  string `json:"title"`
 		Detail string `json:"detail"`
 		Code   string `json:"code"`
 		Status string `json:"status"`
 	}
-	said := r.words()
+	said := r.words(tokens)
 	detail := r.description()
 	if detail == "" {
 		detail = strings.ToUpper(said.text[:1]) + said.text[1:] + "."
@@ -189,7 +189,7 @@ func (r *Refusal) writeJSON(w http.ResponseWriter) {
 const maxAccept = 32
 
 // wantsJSON reports whether the client is a program that reads JSON: it says so in
-// Accept, or it has brought a token and does not say that it is a browser.
+// Accept, or it has brought a token, or has to, and does not say that it is a browser.
 func wantsJSON(accept []string, token bool) bool {
 	html, n := false, 0
 	for _, line := range accept {

@@ -120,68 +120,17 @@ func TestRefusalRealm(t *testing.T) {
 	}
 }
 
-// Programs get JSON, browsers do not.
-func TestRefusalForm(t *testing.T) {
-	const js = "application/vnd.api+json"
-	tests := []struct {
-		name   string
-		accept []string
-		token  string // the form for those who bring one
-		none   string // and for those who do not
-	}{
-		{"nothing", nil, js, ""},
-		{"anything", []string{"*/*"}, js, ""},
-		{"anything of a kind", []string{"application/*"}, js, ""},
-		{"JSON:API", []string{"application/vnd.api+json"}, js, js},
-		{"JSON", []string{"application/json"}, js, js},
-		{"other case", []string{"Application/JSON"}, js, js},
-		{"parameters", []string{`application/vnd.api+json;profile="https://a.test"`}, js, js},
-		{"broken parameter", []string{`application/json;x`}, js, js},
-		{"second", []string{"text/plain, application/json;q=0.5"}, js, js},
-		{"second line", []string{"text/plain", "application/json"}, js, js},
-		{"browser", []string{"text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}, "", ""},
-		{"HTML and JSON", []string{"text/html, application/json"}, js, js},
-		{"no JSON", []string{"application/json;q=0"}, js, ""},
-		{"no JSON at all", []string{"application/json;q=0.000, application/vnd.api+json; q=0, text/html"}, "", ""},
-		{"no HTML", []string{"text/html;q=0"}, js, ""},
-		{"another JSON", []string{"application/problem+json"}, js, ""},
-		{"nonsense", []string{",;,/;q=,\x00"}, js, ""},
-		{"too many", []string{strings.Repeat("a/b,", 40) + "application/json"}, js, ""},
-	}
-	h := bearer.Middleware(bearer.NewStorefront(nil, nil), &bearer.MiddlewareOptions{Verifier: &checker{}})(bearer.RequireCustomer(nil)(quiet))
-	for _, tt := range tests {
-		var accept []string
-		for _, line := range tt.accept {
-			accept = append(accept, "Accept", line)
-		}
-		for token, want := range map[string]string{"": tt.none, "eve": tt.token, "guest": tt.token, "guest guest": tt.token} {
-			header := accept
-			if token != "" {
-				header = append(header, "Authorization", "Bearer "+token)
-			}
-			resp, body := ask(h, header...)
-			if want == "" {
-				want = "text/plain; charset=utf-8"
-			}
-			if got := resp.Header.Get("Content-Type"); got != want || json.Valid([]byte(body)) != (want == js) || resp.Header.Get("X-Content-Type-Options") != "nosniff" {
-				t.Errorf("%s, with the token %q: answered with %q of type %q, want %q", tt.name, token, body, got, want)
-			}
-		}
-	}
-}
-
 // Each kind of refusal has its own words, and a handler of the application's own gets
 // the same header and the reason.
 func TestRefusals(t *testing.T) {
 	denied := errors.New("s3cr3t")
-	shop := func(opts bearer.MiddlewareOptions, v bearer.Verifier, inner func(http.Handler) http.Handler) http.Handler {
-		opts.Verifier = v
-		return bearer.Middleware(bearer.NewStorefront(nil, nil), &opts)(inner(quiet))
-	}
+	guests, customers, nobody := bearer.NewStorefront(guestToken("shop"), nil), bearer.NewStorefront(nil, &bearer.StorefrontOptions{Customers: newShelf()}), bearer.NewStorefront(nil, nil)
+	anybody := bearer.Require(func(context.Context, *bearer.Authorization) error { return nil }, nil)
 	refused := verifierFunc(func(string) (*bearer.Authorization, error) { return nil, denied })
 	unavailable := verifierFunc(func(string) (*bearer.Authorization, error) { return nil, &bearer.UnavailableError{Err: denied} })
 	tests := []struct {
 		name                   string
+		front                  *bearer.Storefront
 		verifier               bearer.Verifier
 		inner                  func(http.Handler) http.Handler
 		token                  string
@@ -190,19 +139,27 @@ func TestRefusals(t *testing.T) {
 		err                    error // in the chain; nil: any
 		challenge, title, kind string
 		text                   string
+		said                   string // to the client, of the error
 	}{
-		{"malformed", refused, bearer.RequireCustomer(nil), "x y", 400, "invalid_request", nil, `Bearer realm="bearer", error="invalid_request"`,
-			"Bad request", "BAD_REQUEST", "the Authorization header is not one bearer token"},
-		{"refused", refused, bearer.RequireCustomer(nil), "x", 401, "invalid_token", denied, `Bearer realm="bearer", error="invalid_token"`,
-			"Invalid token", "INVALID_TOKEN", "the access token is not valid"},
-		{"unavailable", unavailable, bearer.RequireCustomer(nil), "x", 503, "", denied, "",
-			"Service unavailable", "SERVICE_UNAVAILABLE", "the service is not available right now, try again soon"},
-		{"no token", refused, bearer.RequireCustomer(nil), "", 401, "", bearer.ErrNoCustomer, `Bearer realm="bearer"`,
-			"Unauthorized", "UNAUTHORIZED", "sign in first"},
-		{"no token for an API", refused, bearer.RequireBearer(nil), "", 401, "", nil, `Bearer realm="bearer"`,
-			"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header"},
-		{"not enough", &checker{}, bearer.RequireCustomer(nil), "guest", 403, "insufficient_scope", bearer.ErrNoCustomer, `Bearer realm="bearer", error="insufficient_scope"`,
-			"Forbidden", "FORBIDDEN", "you are not allowed to do this"},
+		{"malformed", nobody, refused, bearer.RequireCustomer(nil), "x y", 400, "invalid_request", nil, `Bearer realm="bearer", error="invalid_request"`,
+			"Bad request", "BAD_REQUEST", "the Authorization header is not one bearer token", ""},
+		{"refused", nobody, refused, bearer.RequireCustomer(nil), "x", 401, "invalid_token", denied, `Bearer realm="bearer", error="invalid_token"`,
+			"Invalid token", "INVALID_TOKEN", "the access token is not valid", ""},
+		{"unavailable", nobody, unavailable, bearer.RequireCustomer(nil), "x", 503, "", denied, "",
+			"Service unavailable", "SERVICE_UNAVAILABLE", "the service is not available right now, try again soon", ""},
+		{"no token", guests, refused, bearer.RequireCustomer(nil), "", 401, "", bearer.ErrNoCustomer, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "sign in first", ""},
+		{"no token, no guests", customers, refused, anybody, "", 401, "", bearer.ErrNoGuest, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "sign in first", ""},
+		{"no token for an API", guests, refused, bearer.RequireBearer(nil), "", 401, "", nil, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header", ""},
+		{"no token where there is nothing else", nobody, refused, bearer.RequireCustomer(nil), "", 401, "", bearer.ErrNoCustomer, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header", ""},
+		{"no token to check where there is nothing else", nobody, refused, anybody, "", 401, "", bearer.ErrNoGuest, `Bearer realm="bearer"`,
+			"Unauthorized", "UNAUTHORIZED", "send an access token in the Authorization header", ""},
+		{"not enough", guests, &checker{}, bearer.RequireCustomer(nil), "guest", 403, "insufficient_scope", bearer.ErrNoCustomer,
+			`Bearer realm="bearer", error="insufficient_scope", error_description="the token is not a customer's"`,
+			"Forbidden", "FORBIDDEN", "you are not allowed to do this", "the token is not a customer's"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -221,10 +178,15 @@ func TestRefusals(t *testing.T) {
 						resp.Header.Get("WWW-Authenticate"), resp.Header.Get("Retry-After"), status, wantBody, tt.challenge, retry)
 				}
 			}
-			resp, body := ask(shop(bearer.MiddlewareOptions{}, tt.verifier, tt.inner), header...)
-			want(resp, body, fmt.Sprintf(`{"errors":[{"title":%q,"detail":%q,"code":%q,"status":"%d"}]}`, tt.title, strings.ToUpper(tt.text[:1])+tt.text[1:]+".", tt.kind, tt.status), tt.status)
+			detail := strings.ToUpper(tt.text[:1]) + tt.text[1:] + "."
+			if tt.said != "" {
+				detail = tt.said
+			}
+			plain := bearer.Middleware(tt.front, &bearer.MiddlewareOptions{Verifier: tt.verifier})(tt.inner(quiet))
+			resp, body := ask(plain, header...)
+			want(resp, body, fmt.Sprintf(`{"errors":[{"title":%q,"detail":%q,"code":%q,"status":"%d"}]}`, tt.title, detail, tt.kind, tt.status), tt.status)
 			header[1] = "text/html"
-			resp, body = ask(shop(bearer.MiddlewareOptions{}, tt.verifier, tt.inner), header...)
+			resp, body = ask(plain, header...)
 			want(resp, body, tt.text+"\n", tt.status)
 
 			var ref *bearer.Refusal
@@ -234,11 +196,11 @@ func TestRefusals(t *testing.T) {
 				io.WriteString(w, "own")
 			})
 			never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the other handler was called") })
-			opts := bearer.MiddlewareOptions{Denied: own, Failed: never}
+			opts := &bearer.MiddlewareOptions{Verifier: tt.verifier, Denied: own, Failed: never}
 			if tt.status == 503 {
-				opts = bearer.MiddlewareOptions{Denied: never, Failed: own}
+				opts.Denied, opts.Failed = never, own
 			}
-			resp, body = ask(shop(opts, tt.verifier, tt.inner), header...)
+			resp, body = ask(bearer.Middleware(tt.front, opts)(tt.inner(quiet)), header...)
 			want(resp, body, "own", 299)
 			if ref == nil || ref.Status != tt.status || ref.Code != tt.code || ref.Err == nil || tt.err != nil && !errors.Is(ref.Err, tt.err) {
 				t.Errorf("the handler finds %v, want %d %q of %v", ref, tt.status, tt.code, tt.err)
@@ -267,6 +229,7 @@ func TestRefusalHeaderCanBeChanged(t *testing.T) {
 // What one visitor is refused must not be stored and given to others, whatever a
 // middleware further out says of all answers.
 func TestRefusalIsKeptFromCaches(t *testing.T) {
+	customersAlone := bearer.Middleware(bearer.NewStorefront(nil, &bearer.StorefrontOptions{Customers: newShelf()}), nil)
 	tests := []struct {
 		name  string
 		h     http.Handler
@@ -275,8 +238,8 @@ func TestRefusalIsKeptFromCaches(t *testing.T) {
 		{"at the door", refusing(errDown, bearer.MiddlewareOptions{}), "Bearer x"},
 		{"at the door, own handler", refusing(errDown, bearer.MiddlewareOptions{Denied: quiet}), "Bearer x"},
 		{"unavailable", refusing(&bearer.UnavailableError{}, bearer.MiddlewareOptions{}), "Bearer x"},
-		{"customers alone", bearer.Middleware(bearer.NewStorefront(nil, nil), nil)(bearer.RequireCustomer(nil)(quiet)), ""},
-		{"customers alone, own handler", bearer.Middleware(bearer.NewStorefront(nil, nil), nil)(bearer.RequireCustomer(&bearer.RequireOptions{Denied: quiet})(quiet)), ""},
+		{"customers alone", customersAlone(bearer.RequireCustomer(nil)(quiet)), ""},
+		{"customers alone, own handler", customersAlone(bearer.RequireCustomer(&bearer.RequireOptions{Denied: quiet})(quiet)), ""},
 	}
 	for _, tt := range tests {
 		outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -26,7 +26,7 @@ type RequireOptions struct {
 // options may be nil.
 //
 // Guests are answered with 401, those who have brought a guest's token of their own
-// with 403 (RFC 6750 §3.1: insufficient_scope).
+// with 403 (RFC 6750 §3.1: insufficient_scope), and told that it is not a customer's.
 func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 	return requirement{name: "RequireCustomer", admit: func(ctx context.Context, s *Session) *Refusal {
 		if _, err := s.Customer(ctx); err != nil {
@@ -133,8 +133,16 @@ func (s *Session) refusal(err error) *Refusal {
 	case in.state() == StateExpired:
 		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	}
-	return &Refusal{http.StatusForbidden, codeInsufficientScope, err}
+	return &Refusal{http.StatusForbidden, codeInsufficientScope, errGuestToken}
 }
+
+// toldError is an error whose text the client gets to see.
+type toldError struct{ safeError }
+
+// Description is the text.
+func (e *toldError) Description() string { return e.text }
+
+var errGuestToken = &toldError{safeError{"the token is not a customer's", ErrNoCustomer}}
 
 // rejected is for a session whose authorization a check has not accepted.
 func (s *Session) rejected(ctx context.Context, a *Authorization, err error) *Refusal {

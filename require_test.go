@@ -100,7 +100,7 @@ func TestRequireMisused(t *testing.T) {
 	let := func(context.Context, *bearer.Authorization) error { return nil }
 	never := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("a handler was called") })
 	opts := &bearer.RequireOptions{Denied: never, Failed: never}
-	within := bearer.Middleware(bearer.NewStorefront(nil, nil), nil)
+	within := bearer.Middleware(bearer.NewStorefront(guestToken("shop"), nil), nil)
 	tests := []struct {
 		name string
 		h    http.Handler
@@ -142,7 +142,7 @@ func TestRequireCustomerInbound(t *testing.T) {
 			want       string
 		}{
 			{"no token", "/account", nil, 401, `Bearer realm="bearer"`},
-			{"guest's token", "/account", []string{"Authorization", "Bearer guest.1"}, 403, `Bearer realm="bearer", error="insufficient_scope"`},
+			{"guest's token", "/account", []string{"Authorization", "Bearer guest.1"}, 403, `Bearer realm="bearer", error="insufficient_scope", error_description="the token is not a customer's"`},
 			{"expired meanwhile", "/late", []string{"Authorization", "Bearer dee.1"}, 401, `Bearer realm="bearer", error="invalid_token"`},
 		}
 		for _, tt := range tests {
