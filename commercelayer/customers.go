@@ -78,6 +78,26 @@ func (c *Credentials) issued(t *bearer.Token) error {
 	return nil
 }
 
+// inbound keeps a request's own token from the service if it says to be of another
+// issuer: a verifier may admit tokens of several.
+func (c *Credentials) inbound(a *bearer.Authorization) error {
+	claims, ok := a.Claims.(*Claims)
+	if !ok { // of another Verifier, which does not say
+		var err error
+		if claims, err = DecodeUnverified(a.Token.AccessToken); err != nil {
+			return err
+		}
+	}
+	issuer, err := claims.hosts()
+	if err != nil {
+		return err
+	}
+	if issuer != c.hosts {
+		return errors.New("commercelayer: the request's token is of another installation of the service: call its API by a client for that one")
+	}
+	return nil
+}
+
 // refreshCustomer spends a customer's refresh token, without the client's secret. The
 // scope has to be the token's.
 func (c *Credentials) refreshCustomer(ctx context.Context, old *bearer.Token) (*bearer.Token, error) {

@@ -57,6 +57,7 @@ func NewSalesChannel(id, scope string, opts *Options) (*SalesChannel, error) {
 		Refresh:      c.refreshCustomer,
 		Revoke:       c.revokeCustomer,
 		OnLogin:      o.OnLogin,
+		Inbound:      c.inbound,
 		RefreshAhead: refreshAhead,
 		FetchTimeout: c.options.Timeout,
 		Logger:       c.options.Logger,
@@ -121,6 +122,9 @@ func (s *SalesChannel) login(ctx context.Context, grant func(context.Context) (*
 	session, err := s.session(ctx)
 	if err != nil {
 		return err
+	}
+	if _, inbound := session.Inbound(); inbound {
+		return bearer.ErrInbound // before the grant is spent
 	}
 	t, err := grant(ctx)
 	if err != nil {

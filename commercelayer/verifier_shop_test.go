@@ -206,18 +206,18 @@ func TestRequireInbound(t *testing.T) {
 		s := local(t, nil)
 		b := newBackend(t, s, nil)
 		b.visitor(guestToken(t, s)).want(t, "a guest", "/ a guest", "/token a guest", "/genuine a guest", "/client a guest", "/market a guest",
-			"/signed-in 403", "/customer 403 "+notCustomer, "/ada 403 "+notOwner, "/integration 403 "+notKind, "/live 403 "+notLive, "/custom 403")
+			"/signed-in 403 "+notCustomer, "/customer 403 "+notCustomer, "/ada 403 "+notOwner, "/integration 403 "+notKind, "/live 403 "+notLive, "/custom 403")
 		b.visitor(customerToken(t, s, ada)).want(t, "Ada", "/ "+ada, "/token "+ada, "/genuine "+ada, "/signed-in "+ada, "/customer "+ada, "/ada "+ada, "/client "+ada, "/market "+ada,
 			"/integration 403 "+notKind, "/live 403 "+notLive, "/custom 403")
 		b.visitor(customerToken(t, s, grace)).want(t, "Grace", "/ "+grace, "/signed-in "+grace, "/customer "+grace, "/ada 403 "+notOwner)
 		b.visitor(mustIssue(t, s, commercelayertest.SalesChannelID, &commercelayertest.IssueOptions{Scope: commercelayertest.OtherMarketScope})).want(t, "a guest of another market",
 			"/ a guest", "/market 403 "+notMarket)
 		b.visitor(mustIssue(t, s, commercelayertest.IntegrationID, nil)).want(t, "an integration", "/ "+allOfThem, "/token "+allOfThem, "/integration "+allOfThem, "/custom "+allOfThem,
-			"/signed-in 403", "/customer 403 "+notCustomer, "/client 403 "+notClient, "/market 403 "+notMarket)
+			"/signed-in 403 "+notCustomer, "/customer 403 "+notCustomer, "/client 403 "+notClient, "/market 403 "+notMarket)
 
 		// The user of a webapp is no customer, whatever the claims say of an owner.
 		user := mustIssue(t, s, commercelayertest.WebappID, &commercelayertest.IssueOptions{Owner: commercelayertest.Owner{Type: "User", ID: ada}})
-		b.visitor(user).want(t, "a webapp", "/ "+allOfThem, "/genuine "+allOfThem, "/signed-in 403", "/customer 403 "+notCustomer, "/ada 403 "+notOwner)
+		b.visitor(user).want(t, "a webapp", "/ "+allOfThem, "/genuine "+allOfThem, "/signed-in 403 "+notCustomer, "/customer 403 "+notCustomer, "/ada 403 "+notOwner)
 		c, err := b.verifier.Claims(t.Context(), user)
 		if err != nil || c.Owner == nil || c.Owner.Type != "User" || c.Owner.ID != ada || c.IsGuest() || c.IsCustomer() {
 			t.Errorf("a webapp's claims are %+v, %v, want the owner User", c, err)
