@@ -13,6 +13,7 @@
 //     then its Client.
 //   - An application that users of the dashboard authorize is a webapp:
 //     [NewWebapp].
+//   - A backend that gets tokens, from browsers or partners: [NewVerifier].
 //   - Single grants, kept by yourself: [NewCredentials]. All five grants are there,
 //     and [Credentials.Revoke].
 //
