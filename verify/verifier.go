@@ -138,6 +138,9 @@ func (v *Verifier) check(ctx context.Context, token string) (*verified, error) {
 			return nil, err
 		}
 		found.keys, err = found.issuer.keys.get(ctx, h.keyID, h.algorithm)
+		if h.keyID == "" && errors.Is(err, ErrUnknownKey) {
+			err = refuse(ErrUnknownKey, "the token names no key, and its issuer has not just one")
+		}
 		return verificationKeys(found.keys), err
 	})
 	if err != nil {

@@ -14,7 +14,9 @@ const realm = "shop"
 // backend is all of it: it has no cookies, no client secret and no token of its own.
 func backend(verifier *commercelayer.Verifier, api, market string, base http.RoundTripper) http.Handler {
 	callers := bearer.NewStorefront(nil, nil)
-	client := bearer.NewClient(callers, base) // with the token of whoever calls
+	client := &http.Client{Transport: &bearer.Transport{ // with the token of whoever calls, to the API alone
+		Source: callers, Base: base, Origins: []string{api},
+	}}
 
 	customers := bearer.RequireCustomer(nil)
 	inMarket := verifier.Require(commercelayer.InMarket(market), nil)

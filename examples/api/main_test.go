@@ -12,11 +12,11 @@ import (
 const transcript = `bearer api: a backend that receives tokens of https://auth.commercelayer.io
 
 GET  /health   nobody               200 fine
-GET  /whoami   nobody               401 send an access token in the Authorization header
+GET  /whoami   nobody               401 UNAUTHORIZED
        Bearer realm="shop"
 GET  /whoami   a guest              200 sales_channel:guest
 GET  /orders   a guest              403 FORBIDDEN
-       Bearer realm="shop", error="insufficient_scope"
+       Bearer realm="shop", error="insufficient_scope", error_description="the token is not a customer's"
 GET  /orders   a forger             401 INVALID_TOKEN
        Bearer realm="shop", error="invalid_token", error_description="the token's signature is wrong"
 GET  /orders   Ada                  200 2 orders
