@@ -202,3 +202,20 @@ func FuzzDecodeUnverified(f *testing.F) {
 		}
 	})
 }
+
+// A claim is one by its exact name, and a customer's type by its letters.
+func TestClaimsByTheirNames(t *testing.T) {
+	c, err := commercelayer.DecodeUnverified(rawJWT(`{"OWNER":{"type":"Customer","id":"c1"},"Application":{"kind":"integration"},"EXP":1}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Owner != nil || c.Application.Kind != "" || !c.ExpiresAt.IsZero() || len(c.Unknown) != 3 {
+		t.Errorf("claims of other names are read: %+v", c)
+	}
+	for ownerType, want := range map[string]bool{"Customer": true, "customer": true, "cu\u017ftomer": false, "User": false, "": false} {
+		c, err := commercelayer.DecodeUnverified(rawJWT(`{"owner":{"type":"` + ownerType + `","id":"c1"}}`))
+		if err != nil || c.IsCustomer() != want {
+			t.Errorf("an owner of type %q: %v, IsCustomer() = %v, want %v", ownerType, err, c.IsCustomer(), want)
+		}
+	}
+}

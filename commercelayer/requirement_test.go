@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/commercelayer"
 	"github.com/bearerkit/bearer/verify"
 )
@@ -124,5 +125,27 @@ func TestRequirementsPanic(t *testing.T) {
 			}()
 			tt.f()
 		})
+	}
+}
+
+// One of several that cannot tell might have been met.
+func TestAnyThatCannotTell(t *testing.T) {
+	passing := &bearer.UnavailableError{}
+	cannotTell := func(*commercelayer.Claims) error { return passing }
+	no := commercelayer.OfKind(commercelayer.KindWebapp)
+	yes := commercelayer.OfKind(commercelayer.KindIntegration)
+	c := &commercelayer.Claims{Application: commercelayer.Application{Kind: commercelayer.KindIntegration}}
+	for _, tt := range []struct {
+		name string
+		any  commercelayer.Requirement
+		want error
+	}{
+		{"before one that is not met", commercelayer.Any(cannotTell, no), passing},
+		{"behind one that is not met", commercelayer.Any(no, cannotTell), passing},
+		{"before one that is met", commercelayer.Any(cannotTell, yes), nil},
+	} {
+		if err := tt.any(c); err != tt.want {
+			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+		}
 	}
 }

@@ -123,3 +123,15 @@ func TestTokenRefused(t *testing.T) {
 		t.Errorf("a request that has ended: %v, told %v, want nothing told", err, told)
 	}
 }
+
+// Who forgets the kid is told so.
+func TestNoKeyID(t *testing.T) {
+	v := newVerifier(t, nil, issuerOf(signer(), second()))
+	err := check(v, signer().sign(`{"alg":"ES256"}`, goodClaims()))
+	if want := "verify: the token names no key, and its issuer has not just one"; !errors.Is(err, verify.ErrUnknownKey) || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+	if err := check(newVerifier(t, nil, issuerOf(signer())), signer().sign(`{"alg":"ES256"}`, goodClaims())); err != nil {
+		t.Errorf("of an issuer with one key: %v", err)
+	}
+}
