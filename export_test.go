@@ -65,3 +65,10 @@ func PinStrangers(f *Storefront, n int) int {
 	_, pinned := Remembered(f)
 	return pinned
 }
+
+// Doors counts the Verifiers that f tells of tokens which it takes back.
+func Doors(f *Storefront) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return len(f.doors)
+}

@@ -1,6 +1,7 @@
 package bearer
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -16,24 +17,45 @@ var ErrInbound error = &safeError{"the request has brought a token of its own, a
 // inbound is the authorization that a request has brought itself. It is used as it
 // is: nothing here can refresh it.
 type inbound struct {
+	shop          *shop
 	brought       string        // the token of the request's header, which the Verifier may have changed for another
 	authorization Authorization // a copy: the Verifier's may be other requests' too
+	admitted      time.Time
+	looked        atomic.Int64 // when the Verifier was last asked, as a time.Duration since then
 	used          atomic.Bool
-	rejected      atomic.Bool
+	rejected      atomic.Bool // by the API, or by the Verifier meanwhile
 }
 
-func (in *inbound) token() (*Token, error) {
-	t := in.authorization.Token
+func (in *inbound) token(ctx context.Context) (*Token, error) {
+	now := time.Now()
 	in.used.Store(true)
-	if in.rejected.Load() || !t.Expiry.IsZero() && !time.Now().Before(t.Expiry) {
+	in.lookAgain(ctx, now)
+	if in.hasEnded(now) {
 		return nil, ErrCustomerExpired
 	}
-	return t, nil
+	return in.authorization.Token, nil
+}
+
+func (in *inbound) hasEnded(now time.Time) bool {
+	end := in.authorization.Token.Expiry
+	return in.rejected.Load() || !end.IsZero() && !now.Before(end)
+}
+
+// lookAgain asks the Verifier once more if it has not just been asked: a long request
+// learns that its token has been revoked. That nobody can tell now changes nothing.
+func (in *inbound) lookAgain(ctx context.Context, now time.Time) {
+	last, since := in.looked.Load(), now.Sub(in.admitted)
+	if since-time.Duration(last) < memo || in.hasEnded(now) || !in.looked.CompareAndSwap(last, int64(since)) {
+		return
+	}
+	if _, ref := in.shop.verify(withoutSession{ctx}, in.brought); ref != nil && ref.Code == codeInvalidToken {
+		in.rejected.Store(true)
+	}
 }
 
 // tokenFor returns the token for f's calls, if f lets it go out with them.
-func (in *inbound) tokenFor(f *Storefront) (*Token, error) {
-	t, err := in.token()
+func (in *inbound) tokenFor(ctx context.Context, f *Storefront) (*Token, error) {
+	t, err := in.token(ctx)
 	if err != nil || f.opts.Inbound == nil {
 		return t, err
 	}
@@ -44,8 +66,8 @@ func (in *inbound) tokenFor(f *Storefront) (*Token, error) {
 }
 
 // customer is nil without an error if the token is a guest's.
-func (in *inbound) customer() (*Authorization, error) {
-	if _, err := in.token(); err != nil {
+func (in *inbound) customer(ctx context.Context) (*Authorization, error) {
+	if _, err := in.token(ctx); err != nil {
 		return nil, err
 	}
 	if in.authorization.Owner == (Owner{}) {
@@ -54,8 +76,8 @@ func (in *inbound) customer() (*Authorization, error) {
 	return &in.authorization, nil
 }
 
-func (in *inbound) state() State {
-	a, err := in.customer()
+func (in *inbound) state(ctx context.Context) State {
+	a, err := in.customer(ctx)
 	switch {
 	case err != nil:
 		return StateExpired
@@ -110,7 +132,17 @@ func (sh *shop) admit(r *http.Request) (in *inbound, ref *Refusal) {
 	if token == "" {
 		return nil, &Refusal{http.StatusBadRequest, codeInvalidRequest, errNotOneBearer}
 	}
-	ctx := r.Context()
+	a, ref := sh.verify(r.Context(), token)
+	if ref != nil {
+		return nil, ref
+	}
+	in = &inbound{shop: sh, brought: token, authorization: *a, admitted: time.Now()}
+	in.authorization.Origin = OriginHeader
+	return in, nil
+}
+
+// verify asks the Verifier.
+func (sh *shop) verify(ctx context.Context, token string) (*Authorization, *Refusal) {
 	a, err := sh.opts.Verifier.Verify(ctx, token)
 	switch {
 	case err != nil && (isUnavailable(err) || ctx.Err() != nil):
@@ -122,7 +154,5 @@ func (sh *shop) admit(r *http.Request) (in *inbound, ref *Refusal) {
 	case a.Owner != (Owner{}) && strings.TrimSpace(a.Owner.ID) == "":
 		return nil, &Refusal{http.StatusUnauthorized, codeInvalidToken, errOwnerless}
 	}
-	in = &inbound{brought: token, authorization: *a}
-	in.authorization.Origin = OriginHeader
-	return in, nil
+	return a, nil
 }

@@ -220,7 +220,8 @@ func (s *Session) reset() {
 // Logout makes the visitor a guest, of all storefronts of the session. It removes
 // the records, leaves in their place for an hour what keeps slower requests from
 // bringing the customer back, and then revokes the refresh and access tokens,
-// which are not refreshed first. For a guest it does nothing.
+// which are not refreshed first. Verifiers of all the storefronts' Middlewares are told
+// to refuse the access tokens, if they are a [Refuser]. For a guest it does nothing.
 //
 // It goes on when ctx ends, and may take 30 seconds if a revocation endpoint hangs,
 // and some more if the storage does.
@@ -264,7 +265,7 @@ func (s *Session) leave(ctx context.Context, revoke bool) error {
 		}
 		f.opts.Observer(ctx, SignedOut{Storefront: f.opts.Name})
 		if revoke {
-			revocations.Go(func() { failed[i] = takeBack(ctx, f.opts.Revoke, tokens[i]...) })
+			revocations.Go(func() { failed[i] = f.revoke(ctx, tokens[i]...) })
 		}
 	}
 	revocations.Wait()

@@ -173,6 +173,9 @@ func newShop(f *Storefront, opts *MiddlewareOptions) *shop {
 	case strings.HasPrefix(name, "__host-") || strings.HasPrefix(name, "__secure-"):
 		panic(fmt.Sprintf("bearer: MiddlewareOptions.Cookie %q has a prefix of its own: leave it out, __Host- is added", o.Cookie))
 	}
+	for _, f := range sh.fronts {
+		f.opens(sh)
+	}
 	return sh
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 )
 
 // RequireOptions are the optional settings of [RequireCustomer], [RequireBearer] and
@@ -45,11 +46,11 @@ func RequireCustomer(opts *RequireOptions) func(http.Handler) http.Handler {
 // It belongs within [Middleware] with a Verifier; without, all requests are answered with
 // 500. The options may be nil.
 func RequireBearer(opts *RequireOptions) func(http.Handler) http.Handler {
-	return requirement{name: "RequireBearer", verifier: true, admit: func(_ context.Context, s *Session) *Refusal {
+	return requirement{name: "RequireBearer", verifier: true, admit: func(ctx context.Context, s *Session) *Refusal {
 		if s.browser.inbound == nil {
 			return &Refusal{Status: http.StatusUnauthorized, Err: errNoBearer}
 		}
-		if _, err := s.browser.inbound.token(); err != nil {
+		if _, err := s.browser.inbound.token(ctx); err != nil {
 			return s.refusal(err)
 		}
 		return nil
@@ -130,7 +131,7 @@ func (s *Session) refusal(err error) *Refusal {
 		return unavailable(err)
 	case in == nil:
 		return &Refusal{Status: http.StatusUnauthorized, Err: err}
-	case in.state() == StateExpired:
+	case in.hasEnded(time.Now()):
 		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	}
 	return &Refusal{http.StatusForbidden, codeInsufficientScope, errGuestToken}
@@ -150,7 +151,7 @@ func (s *Session) rejected(ctx context.Context, a *Authorization, err error) *Re
 	switch {
 	case saysNothing(ctx, err):
 		return unavailable(err)
-	case in != nil && in.state() == StateExpired: // by now
+	case in != nil && in.hasEnded(time.Now()): // by now
 		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	case in != nil:
 		return &Refusal{http.StatusForbidden, codeInsufficientScope, err}

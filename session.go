@@ -102,7 +102,7 @@ func (s *Session) Customer(ctx context.Context) (*Authorization, error) {
 // asked: who sends the token of a request by other ways has to know where it may go.
 func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 	if in := s.browser.inbound; in != nil {
-		if _, err := in.token(); err != nil {
+		if _, err := in.token(ctx); err != nil {
 			return nil, err
 		}
 		return &in.authorization, nil
@@ -135,7 +135,7 @@ func (s *Session) Inbound() (a *Authorization, ok bool) {
 // error says that it cannot be known for the time being.
 func (s *Session) State(ctx context.Context) (State, error) {
 	if s.browser.inbound != nil {
-		return s.browser.inbound.state(), nil
+		return s.browser.inbound.state(ctx), nil
 	}
 	_, err := s.customer(ctx)
 	_, notNow := err.(*TokenError) // a customer without a token for the time being
@@ -168,7 +168,7 @@ func (s *Session) forgetExpired(ctx context.Context) {
 // token is Storefront.TokenContext for this session.
 func (s *Session) token(ctx context.Context) (*Token, error) {
 	if in := s.browser.inbound; in != nil {
-		return in.tokenFor(s.front)
+		return in.tokenFor(ctx, s.front)
 	}
 	t, _, err := s.customerOf(ctx)
 	if t != nil || err != nil {
@@ -190,7 +190,7 @@ func (s *Session) handedOut(t *Token) {
 // customer is the customer's authorization; nil without an error for a guest.
 func (s *Session) customer(ctx context.Context) (*Authorization, error) {
 	if in := s.browser.inbound; in != nil {
-		return in.customer()
+		return in.customer(ctx)
 	}
 	t, c, err := s.customerOf(ctx)
 	if t == nil || err != nil {

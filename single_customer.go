@@ -299,7 +299,7 @@ func (s *SingleCustomer) leave(ctx context.Context, revoke bool) error {
 		f.opts.Observer(ctx, SignedOut{Storefront: f.opts.Name})
 	}
 	if revoke {
-		if err := takeBack(ctx, f.opts.Revoke, tokens...); err != nil {
+		if err := f.revoke(ctx, tokens...); err != nil {
 			errs = append(errs, &safeError{"the customer is signed out, but not all tokens could be revoked: " + describe(err), err})
 		}
 	}

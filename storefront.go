@@ -60,7 +60,7 @@ type StorefrontOptions struct {
 	Inbound func(*Authorization) error
 
 	// Revoke takes one access or refresh token back (RFC 7009). It is asked for the
-	// refresh token first. If nil, a logout only forgets the tokens.
+	// refresh token first. If nil, a logout only forgets the tokens here.
 	Revoke func(ctx context.Context, token string) error
 
 	// OnLogin is called when a customer has signed in, with what the visitor was
@@ -121,6 +121,8 @@ type Storefront struct {
 	mu      sync.Mutex              // guards what follows
 	pinned  map[*customer]time.Time // those that must be remembered until then, used or not
 	sweepAt time.Time               // when some of them may be let go
+	doors   []door                  // replaced, never written into
+	plain   bool                    // a PlainCarrier brings customers
 }
 
 // maxPinned bounds those who are remembered though nobody uses them: a stranger can
@@ -285,7 +287,7 @@ func (c customerOnly) TokenContext(ctx context.Context) (*Token, error) {
 		return nil, err
 	}
 	if in := s.browser.inbound; in != nil {
-		return in.tokenFor(c.front)
+		return in.tokenFor(ctx, c.front)
 	}
 	return a.Token, nil
 }
@@ -362,7 +364,7 @@ func (f *Storefront) sweep() {
 
 // takeBack revokes tokens that nobody is to have, and tells if that fails.
 func (f *Storefront) takeBack(ctx context.Context, tokens ...*Token) {
-	if err := takeBack(ctx, f.opts.Revoke, tokens...); err != nil {
+	if err := f.revoke(ctx, tokens...); err != nil {
 		f.opts.Observer(ctx, RevocationFailed{Storefront: f.opts.Name, Err: err})
 	}
 }

@@ -12,7 +12,9 @@ import (
 // be safe for concurrent use. Package verify has one for JWTs.
 type Verifier interface {
 	// Verify returns whom the token speaks for, or why it is not to be trusted. It is
-	// not told for which Storefront: see MiddlewareOptions.Verifier.
+	// not told for which Storefront: see MiddlewareOptions.Verifier. It is called once for
+	// each request, and again, at most once a second, while a long one uses the token: it
+	// must not take that for a second use. What it refuses then has expired.
 	//
 	// The Authorization may be shared between requests; nobody modifies it. What its
 	// Token has is what goes out with the request's own calls, which end with the
@@ -28,10 +30,10 @@ type Verifier interface {
 }
 
 // Refuser is a [Verifier] that can be told to refuse a token which it has admitted:
-// the API that the token went to did not accept it.
+// the API that the token went to did not accept it, or the customer has signed out.
 type Refuser interface {
-	// Refuse has Verify refuse the token for d. It must not block, and be safe for
-	// concurrent use.
+	// Refuse has Verify refuse the token for d; for as long as it lives if that is 0. It
+	// must not block, and be safe for concurrent use.
 	Refuse(token string, d time.Duration)
 }
 
