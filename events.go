@@ -121,9 +121,10 @@ func (e TokenFailed) LogValue() slog.Value {
 }
 
 // TokenEvicted is an [Event]: a server rejected the current token, which is
-// forgotten.
+// forgotten, or one that a request has brought itself, which that request does not use
+// any more.
 type TokenEvicted struct {
-	Source string
+	Source string        // the Source's name; the Storefront's, and "inbound", if a request has brought it
 	Age    time.Duration // since it was issued; 0 if it came from elsewhere
 }
 

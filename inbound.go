@@ -87,13 +87,17 @@ func (in *inbound) state(ctx context.Context) State {
 	return StateCustomer
 }
 
-// evict notes that the API has rejected the token, and has it refused at the door for
-// a while if r, which may be nil, can do that.
-func (in *inbound) evict(rejected *Token, r Refuser) error {
-	if in.authorization.Token.AccessToken == rejected.AccessToken && in.rejected.CompareAndSwap(false, true) && r != nil {
+// evict notes that the API has rejected the token, and reports whether that is news. If
+// the Verifier can do that, it refuses the token for a while; not one that is nobody's,
+// since others may have the same: the API decides each time.
+func (in *inbound) evict(rejected *Token) bool {
+	if in.authorization.Token.AccessToken != rejected.AccessToken || !in.rejected.CompareAndSwap(false, true) {
+		return false
+	}
+	if r := in.shop.refuser; r != nil && in.authorization.Owner != (Owner{}) {
 		r.Refuse(in.brought, refuseFor)
 	}
-	return ErrCustomerExpired
+	return true
 }
 
 // bearerToken is the token in the request's Authorization header; ok is false if

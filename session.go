@@ -344,7 +344,10 @@ func (s *Session) evict(ctx context.Context, rejected *Token) error {
 		return nil
 	}
 	if in := s.browser.inbound; in != nil {
-		return in.evict(rejected, s.browser.refuser)
+		if in.evict(rejected) {
+			s.front.opts.Observer(ctx, TokenEvicted{Source: s.front.opts.Name + " inbound"})
+		}
+		return ErrCustomerExpired
 	}
 	s.mu.Lock()
 	c := s.cust

@@ -30,7 +30,9 @@ type Verifier interface {
 }
 
 // Refuser is a [Verifier] that can be told to refuse a token which it has admitted:
-// the API that the token went to did not accept it, or the customer has signed out.
+// the API that the token went to did not accept it, or the customer has signed out. It
+// is not told of a token without an Owner that the API has rejected: many may have that,
+// and one of them could lock the others out.
 type Refuser interface {
 	// Refuse has Verify refuse the token for d; for as long as it lives if that is 0. It
 	// must not block, and be safe for concurrent use.

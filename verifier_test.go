@@ -125,7 +125,11 @@ func (v *refuser) Verify(_ context.Context, token string) (*bearer.Authorization
 	if v.refused != nil && v.refused(token) {
 		return nil, errDown
 	}
-	return &bearer.Authorization{Token: &bearer.Token{AccessToken: "for-" + token}}, nil
+	a := &bearer.Authorization{Token: &bearer.Token{AccessToken: "for-" + token}}
+	if token != "shared" {
+		a.Owner = bearer.Owner{Type: "Customer", ID: token}
+	}
+	return a, nil
 }
 
 func (v *refuser) Refuse(token string, d time.Duration) {
@@ -182,6 +186,33 @@ func TestVerifierIsToldOfRejection(t *testing.T) {
 		v.refused = func(token string) bool { return token == "dee" }
 		if r := b.get("/call/good", "Authorization", "Bearer dee"); r.status != 401 {
 			t.Errorf("answered %d, want 401", r.status)
+		}
+	})
+}
+
+// One of the many who have the guests' token cannot lock out the others by a call that
+// the API rejects: the API decides each time.
+func TestVerifierIsNotToldOfGuests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := &refuser{}
+		s := newShop(t, nil, &bearer.MiddlewareOptions{Verifier: v})
+		s.HandleFunc("/evict/{token}", func(w http.ResponseWriter, r *http.Request) {
+			rejected := &bearer.Token{AccessToken: r.PathValue("token")}
+			for range 2 { // as by calls that were under way together
+				if err := s.front.Evict(r.Context(), rejected); !errors.Is(err, bearer.ErrCustomerExpired) {
+					t.Errorf("Evict = %v, want ErrCustomerExpired", err)
+				}
+			}
+			s.token(w, r)
+		})
+		b := s.tab(t)
+		b.want("/evict/for-shared", "expired", "Authorization", "Bearer shared")
+		b.want("/evict/another", "for-shared", "Authorization", "Bearer shared")
+		if len(v.told) > 0 {
+			t.Errorf("the Verifier was told to refuse %q, want nothing", v.told)
+		}
+		if got, want := eventsOf[bearer.TokenEvicted](&s.events), []bearer.TokenEvicted{{Source: "shop inbound"}}; !slices.Equal(got, want) {
+			t.Errorf("the events are %v, want %v", got, want)
 		}
 	})
 }
