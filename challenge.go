@@ -120,6 +120,9 @@ func (p *challengeParser) skip(chars string) int {
 	return n - len(p.rest)
 }
 
+// isToken reports whether text is one (RFC 9110 §5.6.2).
+func isToken(text string) bool { return text != "" && strings.TrimLeftFunc(text, isTokenChar) == "" }
+
 func isTokenChar(r rune) bool {
 	return isAlphanumeric(r) || r < 0x80 && strings.ContainsRune("!#$%&'*+-.^_`|~", r)
 }

@@ -101,23 +101,45 @@ func (in *inbound) evict(rejected *Token) bool {
 }
 
 // bearerToken is the token in the request's Authorization header; ok is false if
-// there is none. More than one such header, or a token that is none, is an empty
-// one.
+// there is none. More than one such header, what may have been meant for a token but is
+// none, and what has no scheme, are an empty one.
 func bearerToken(h http.Header) (token string, ok bool) {
 	values := h["Authorization"]
-	if len(values) == 0 {
+	switch {
+	case len(values) == 0 || len(values) == 1 && values[0] == "":
 		return "", false
+	case len(values) > 1:
+		return "", true
 	}
-	scheme, token, _ := strings.Cut(values[0], " ")
-	if !strings.EqualFold(scheme, "Bearer") && len(values) == 1 {
-		return "", false // of another scheme, and not ours to judge
+	scheme, token, spaced := strings.Cut(values[0], " ") // RFC 9110 §11.4
+	switch {
+	case !spaced || !isToken(scheme):
+		return "", true
+	case !strings.EqualFold(scheme, "Bearer"):
+		return "", alsoBearer(token) // else not ours to judge
 	}
 	token = strings.Trim(token, " ")
 	chars := strings.TrimRight(token, "=")
-	if len(values) > 1 || chars == "" || strings.ContainsFunc(chars, func(c rune) bool { return !isToken68(c) }) { // RFC 6750 §2.1
+	if chars == "" || strings.ContainsFunc(chars, func(c rune) bool { return !isToken68(c) }) { // RFC 6750 §2.1
 		return "", true
 	}
 	return token, true
+}
+
+// alsoBearer reports whether behind the credentials of another scheme there seem to be
+// some of this one: somebody on the way may have made one header of two.
+func alsoBearer(credentials string) bool {
+	_, rest, more := strings.Cut(credentials, ",")
+	for more {
+		var part string
+		part, rest, more = strings.Cut(rest, ",")
+		part = strings.TrimLeft(part, " \t")
+		name := part[:len(part)-len(strings.TrimLeftFunc(part, isTokenChar))]
+		if strings.EqualFold(name, "Bearer") && !strings.HasPrefix(part[len(name):], "=") { // that would be a parameter's name
+			return true
+		}
+	}
+	return false
 }
 
 var (

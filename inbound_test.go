@@ -7,6 +7,7 @@ import (
 	"io"
 	"log"
 	"net/http"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -114,6 +115,25 @@ func TestInbound(t *testing.T) {
 			{"a list", []string{"Bearer dee.1, Bearer dee.2"}, "", 400, malformed, 0},
 			{"quoted", []string{`Bearer "dee.1"`}, "", 400, malformed, 0},
 			{"two headers", []string{"Bearer dee.1", "Bearer dee.1"}, "", 400, malformed, 0},
+			{"tab", []string{"Bearer\tdee.1"}, "", 400, malformed, 0},
+			{"space and tab", []string{"Bearer \tdee.1"}, "", 400, malformed, 0},
+			{"comma", []string{"Bearer,dee.1"}, "", 400, malformed, 0},
+			{"equals sign", []string{"Bearer=dee.1"}, "", 400, malformed, 0},
+			{"colon", []string{"Bearer:dee.1"}, "", 400, malformed, 0},
+			{"no scheme", []string{"eyJhbGciOi.e30.c2ln"}, "", 400, malformed, 0},
+			{"no scheme, and no dots", []string{"s3cr3t"}, "", 400, malformed, 0},
+			{"quoted scheme", []string{`"Bearer" dee.1`}, "", 400, malformed, 0},
+			{"other scheme alone", []string{"Negotiate"}, "", 400, malformed, 0},
+			{"behind another scheme", []string{"Basic ZGVlOjE=, Bearer dee.1"}, "", 400, malformed, 0},
+			{"behind another scheme, no space", []string{"Basic ZGVlOjE=,bearer dee.1"}, "", 400, malformed, 0},
+			{"behind another scheme, tabs", []string{"Basic ZGVlOjE=\t,\tBearer\tdee.1"}, "", 400, malformed, 0},
+			{"behind another scheme, scheme alone", []string{"Basic ZGVlOjE=, Bearer"}, "", 400, malformed, 0},
+			{"behind parameters", []string{`Digest a="b", c="d", Bearer dee.1`}, "", 400, malformed, 0},
+			{"other scheme, to the letter", []string{"Basic dXNlcjpwYXNz"}, "access-ann-1 ann  storage true false customer", 200, "", 0},
+			{"other scheme with a token68", []string{"Negotiate YII="}, "access-ann-1 ann  storage true false customer", 200, "", 0},
+			{"other scheme with parameters", []string{`Digest a="b", c="d"`}, "access-ann-1 ann  storage true false customer", 200, "", 0},
+			{"parameter of that name", []string{`Digest a="b", bearer="d"`}, "access-ann-1 ann  storage true false customer", 200, "", 0},
+			{"longer parameter", []string{`Digest a="b", bearers c`}, "access-ann-1 ann  storage true false customer", 200, "", 0},
 			{"two schemes", []string{"Basic dee.1", "Bearer dee.1"}, "", 400, malformed, 0},
 		}
 		for _, tt := range tests {
@@ -296,9 +316,19 @@ func TestInboundExpires(t *testing.T) {
 	})
 }
 
-// A request with its own token is refused or acts by it: nothing in between.
+var (
+	oneBearer   = regexp.MustCompile(`^(?i:bearer) +([A-Za-z0-9._~+/-]+=*) *$`)
+	otherScheme = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+ ")
+	bearerToo   = regexp.MustCompile("(?i),[ \t]*bearer([^=A-Za-z0-9!#$%&'*+.^_`|~-]|$)")
+)
+
+// A request with its own token is refused or acts by it: nothing in between. It acts by
+// a cookie only if its header is of another scheme, beyond doubt.
 func FuzzInbound(f *testing.F) {
-	for _, seed := range []string{"Bearer dee.1", "Bearer", "bearer  x", "Basic dee.1", "Bearer a b", "Bearer =", "", "Bearer \tdee.1"} {
+	for _, seed := range []string{
+		"Bearer dee.1", "Bearer", "bearer  x", "Basic dee.1", "Bearer a b", "Bearer =", "", "Bearer \tdee.1", "Bearer\tx", "Bearer,x", "Bearer:x",
+		"a.b.c", "Basic x, Bearer y", "Basic x,bearer\ty", "Digest a=b, bearer=c", "Digest a=b, bearer =c", "Basic x, bearers y", " Bearer x", "Bearer x==  ", "\u212aasic x",
+	} {
 		f.Add(seed)
 	}
 	s := emptyShop()
@@ -313,13 +343,20 @@ func FuzzInbound(f *testing.F) {
 		r, w := requestWith6Headers("https://shop.test/"), &recorded{header: http.Header{}}
 		r.Header["Authorization"] = []string{value}
 		h.ServeHTTP(w, r)
-		bearers := strings.EqualFold(strings.SplitN(value, " ", 2)[0], "Bearer")
-		switch got := string(w.body); {
-		case !bearers && got == "guest-shop" && seen == "":
-		case bearers && seen != "" && got == "own "+seen && !strings.ContainsAny(seen, " ,\t\""):
-		case bearers && seen == "" && w.header.Get("WWW-Authenticate") != "":
-		default:
-			t.Errorf("Authorization %q: answered %q, the Verifier saw %q", value, got, seen)
+		own := oneBearer.FindStringSubmatch(value)
+		ours := own == nil && (strings.EqualFold(value, "Bearer") || len(value) > 6 && strings.EqualFold(value[:7], "Bearer "))
+		got, challenge := string(w.body), w.header.Get("WWW-Authenticate")
+		switch {
+		case own != nil:
+			if seen != own[1] || got != "own "+seen {
+				t.Errorf("Authorization %q: answered %q, and the Verifier saw %q, want it to see %q", value, got, seen, own[1])
+			}
+		case value == "" || !ours && otherScheme.MatchString(value) && !bearerToo.MatchString(value):
+			if seen != "" || got != "guest-shop" {
+				t.Errorf("Authorization %q: answered %q, and the Verifier saw %q, want it left alone", value, got, seen)
+			}
+		case seen != "" || !strings.Contains(challenge, "invalid_request"):
+			t.Errorf("Authorization %q: answered %q with the challenge %q, and the Verifier saw %q, want it refused", value, got, challenge, seen)
 		}
 	})
 }
