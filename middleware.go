@@ -263,7 +263,7 @@ func (sh *shop) serve(w http.ResponseWriter, r *http.Request, next http.Handler)
 	if sh.opts.Verifier != nil {
 		in, ref := sh.admit(r)
 		if ref != nil {
-			sh.refuse(w, r, ref, RequireOptions{}, true)
+			sh.refuse(w, r.WithContext(withoutSession{r.Context()}), ref, RequireOptions{}, true) // a Middleware further out may know somebody, who has not sent this token
 			return
 		}
 		v.inbound = in

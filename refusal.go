@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -92,18 +93,16 @@ const maxDescription = 200
 
 // descriptionOf is what an error wants the client to know, in the characters that
 // error_description may have (RFC 6750 §3); "" if nothing.
-func descriptionOf(err error) (text string) {
-	defer func() { // as in retrieveError
-		if recover() != nil {
-			text = ""
+func descriptionOf(err error) string {
+	said := look(func() string {
+		var own interface{ Description() string }
+		if !errors.As(err, &own) {
+			return ""
 		}
-	}()
-	var own interface{ Description() string }
-	if !errors.As(err, &own) {
-		return ""
-	}
+		return own.Description()
+	})
 	var b strings.Builder
-	for _, c := range own.Description() {
+	for _, c := range said {
 		if c < ' ' || c > '~' || c == '"' || c == '\\' {
 			continue
 		}
@@ -146,7 +145,7 @@ func (sh *shop) refuse(w http.ResponseWriter, r *http.Request, ref *Refusal, own
 		handler, other = own.Failed, sh.opts.Failed
 		w.Header().Set("Retry-After", strconv.FormatInt(secondsUntilNextTry(ref.Err), 10))
 	case sh.opts.Verifier != nil && (ref.Code != "" || ref.Status == http.StatusUnauthorized):
-		w.Header().Set("WWW-Authenticate", ref.challenge(sh.opts.Realm))
+		addChallenge(w.Header(), ref.challenge(sh.opts.Realm))
 	}
 	if handler == nil {
 		handler = other
@@ -157,7 +156,23 @@ func (sh *shop) refuse(w http.ResponseWriter, r *http.Request, ref *Refusal, own
 	case wantsJSON(r.Header["Accept"], token || sh.tokens):
 		ref.writeJSON(w, sh.tokens)
 	default:
+		forgetBody(w.Header())
 		http.Error(w, ref.words(sh.tokens).text, ref.Status)
+	}
+}
+
+// addChallenge adds one to those that a middleware further out has for its own scheme.
+func addChallenge(h http.Header, challenge string) {
+	if !slices.Contains(h["Www-Authenticate"], challenge) {
+		h.Add("WWW-Authenticate", challenge)
+	}
+}
+
+// forgetBody removes what somebody has set for another body than ours. Content-Encoding
+// stays, as with http.Error: a middleware that compresses what is written sets it.
+func forgetBody(h http.Header) {
+	for _, field := range [...]string{"Content-Length", "ETag", "Last-Modified"} {
+		h.Del(field)
 	}
 }
 
@@ -178,7 +193,7 @@ func (r *Refusal) writeJSON(w http.ResponseWriter, tokens bool) {
 	}
 	body, _ := json.Marshal(map[string][]object{"errors": {{said.title, detail, said.code, strconv.Itoa(r.Status)}}}) // strings alone
 	h := w.Header()
-	h.Del("Content-Length") // as http.Error: somebody may have set it for another body
+	forgetBody(h)
 	h.Set("Content-Type", jsonAPI)
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(r.Status)
@@ -221,28 +236,14 @@ func secondsUntilNextTry(err error) int64 {
 // nextTry is the time that an error names which says nothing about the visitor; ok is
 // false if err is no such error.
 func nextTry(err error) (next time.Time, ok bool) {
-	defer func() { // as in retrieveError
-		if recover() != nil {
-			next, ok = time.Time{}, false
-		}
-	}()
-	if e, ok := errors.AsType[*UnavailableError](err); ok {
+	if e := as[*UnavailableError](err); e != nil {
 		return e.NextTry, true
 	}
-	if e, ok := errors.AsType[*TokenError](err); ok {
+	if e := as[*TokenError](err); e != nil {
 		return e.NextTry, true
 	}
 	return time.Time{}, false
 }
 
-// isUnavailable reports whether err is an UnavailableError. A foreign error may be a nil
-// pointer, or panic when it is looked into: it is none then.
-func isUnavailable(err error) (yes bool) {
-	defer func() {
-		if recover() != nil {
-			yes = false
-		}
-	}()
-	e, ok := errors.AsType[*UnavailableError](err)
-	return ok && e != nil
-}
+// isUnavailable reports whether err is an UnavailableError.
+func isUnavailable(err error) bool { return as[*UnavailableError](err) != nil }

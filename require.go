@@ -2,7 +2,6 @@ package bearer
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"time"
 )
@@ -127,7 +126,7 @@ func (q requirement) middleware(opts *RequireOptions) func(http.Handler) http.Ha
 func (s *Session) refusal(err error) *Refusal {
 	in := s.browser.inbound
 	switch {
-	case !errors.Is(err, ErrNoCustomer) && !errors.Is(err, ErrNoGuest):
+	case !is(err, ErrNoCustomer) && !is(err, ErrNoGuest):
 		return unavailable(err)
 	case in == nil:
 		return &Refusal{Status: http.StatusUnauthorized, Err: err}
@@ -155,7 +154,7 @@ func (s *Session) rejected(ctx context.Context, a *Authorization, err error) *Re
 		return &Refusal{http.StatusUnauthorized, codeInvalidToken, err}
 	case in != nil:
 		return &Refusal{http.StatusForbidden, codeInsufficientScope, err}
-	case a.Origin == OriginGuest || errors.Is(err, ErrCustomerExpired):
+	case a.Origin == OriginGuest || is(err, ErrCustomerExpired):
 		return &Refusal{Status: http.StatusUnauthorized, Err: err}
 	}
 	return &Refusal{Status: http.StatusForbidden, Err: err}
@@ -164,5 +163,5 @@ func (s *Session) rejected(ctx context.Context, a *Authorization, err error) *Re
 // saysNothing reports whether an error of a check says nothing about the visitor.
 func saysNothing(ctx context.Context, err error) bool {
 	_, ok := nextTry(err)
-	return ok || ctx.Err() != nil || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+	return ok || ctx.Err() != nil || is(err, context.Canceled) || is(err, context.DeadlineExceeded)
 }

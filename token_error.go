@@ -84,24 +84,13 @@ func isInvalidGrant(err error) bool {
 }
 
 // retrieveError is the answer of the token endpoint in err's chain, nil if there
-// is none. A foreign error may be a nil pointer, or panic when it is looked into.
-func retrieveError(err error) (found *oauth2.RetrieveError) {
-	defer func() {
-		if recover() != nil {
-			found = nil
-		}
-	}()
-	found, _ = errors.AsType[*oauth2.RetrieveError](err)
-	return found
-}
+// is none.
+func retrieveError(err error) *oauth2.RetrieveError { return as[*oauth2.RetrieveError](err) }
 
 // spent reports whether err says of itself that the server may have acted.
-func spent(err error) (yes bool) {
-	defer func() { // as in retrieveError
-		if recover() != nil {
-			yes = false
-		}
-	}()
-	var e interface{ Spent() bool }
-	return errors.As(err, &e) && e.Spent()
+func spent(err error) bool {
+	return look(func() bool {
+		var e interface{ Spent() bool }
+		return errors.As(err, &e) && e.Spent()
+	})
 }
