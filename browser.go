@@ -206,7 +206,7 @@ func (b *browser) begin(w http.ResponseWriter) {
 	h := w.Header()
 	own := b.inbound != nil && b.inbound.used.Load()
 	said := h.Get("Cache-Control") != "" && !slices.Equal(h["Cache-Control"], b.caching)
-	if sent || (private || own) && !said {
+	if sent || (private || own) && !said || own && isForAll(h) {
 		keepFromCaches(h)
 	}
 	if sent || private {
@@ -220,11 +220,43 @@ func (b *browser) begin(w http.ResponseWriter) {
 // keepFromCaches has no cache keep the answer, and removes what some obey instead.
 func keepFromCaches(h http.Header) {
 	for field := range h {
-		if field == "Surrogate-Control" || field == "X-Accel-Expires" || strings.HasSuffix(field, "-Cache-Control") { // RFC 9213 §2
+		if outranksCacheControl(field) {
 			delete(h, field)
 		}
 	}
 	h.Set("Cache-Control", "private, no-store")
+}
+
+// outranksCacheControl reports whether some caches obey the field in its place (RFC 9213
+// §2).
+func outranksCacheControl(field string) bool {
+	return field == "Surrogate-Control" || field == "X-Accel-Expires" || strings.HasSuffix(field, "-Cache-Control")
+}
+
+// isForAll reports whether shared caches may keep an answer with the header though the
+// request had an Authorization (RFC 9111 §3.5).
+func isForAll(h http.Header) bool {
+	for field, lines := range h {
+		kept := !hasDirective(lines, "private", "no-store")
+		if outranksCacheControl(field) && kept ||
+			field == "Cache-Control" && (hasDirective(lines, "public", "s-maxage") || hasDirective(lines, "must-revalidate") && kept) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasDirective reports whether the lines of a Cache-Control have one of those named.
+func hasDirective(lines []string, names ...string) bool {
+	for _, line := range lines {
+		for directive := range strings.SplitSeq(line, ",") {
+			name, _, _ := strings.Cut(directive, "=")
+			if slices.Contains(names, strings.ToLower(strings.TrimSpace(name))) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // varyBy tells caches that the answer is for those alone who send the same field (RFC

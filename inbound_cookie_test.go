@@ -190,3 +190,55 @@ func TestSessionInbound(t *testing.T) {
 		b.want("/late", "true true", "Authorization", "Bearer dee.1")
 	})
 }
+
+// An answer made with a request's own token is not for shared caches, though the handler
+// takes the caller for one of its guests, whose pages may be kept.
+func TestInboundNotForSharedCaches(t *testing.T) {
+	tests := []struct {
+		name   string
+		header []string // the handler's, in pairs
+		want   string   // Cache-Control
+	}{
+		{"public", []string{"Cache-Control", "public, max-age=600"}, private},
+		{"other case", []string{"Cache-Control", "max-age=600 , Public"}, private},
+		{"second line", []string{"Cache-Control", "max-age=600", "Cache-Control", "public"}, private},
+		{"s-maxage", []string{"Cache-Control", "s-maxage=600"}, private},
+		{"must-revalidate", []string{"Cache-Control", "max-age=600, must-revalidate"}, private},
+		{"public and private", []string{"Cache-Control", "public, private"}, private},
+		{"a CDN's", []string{"Cache-Control", "max-age=60", "CDN-Cache-Control", "max-age=600"}, private},
+		{"a surrogate's", []string{"Cache-Control", "max-age=60", "Surrogate-Control", "max-age=600"}, private},
+		{"max-age", []string{"Cache-Control", "max-age=600"}, "max-age=600"},
+		{"private", []string{"Cache-Control", "private, max-age=600"}, "private, max-age=600"},
+		{"private and must-revalidate", []string{"Cache-Control", "private, must-revalidate"}, "private, must-revalidate"},
+		{"nothing at all", []string{"Cache-Control", "no-cache, no-store, must-revalidate"}, "no-cache, no-store, must-revalidate"},
+		{"a CDN's, private", []string{"Cache-Control", "max-age=60", "CDN-Cache-Control", "private"}, "max-age=60"},
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := verifying(t)
+		var header []string
+		s.HandleFunc("/catalog", func(w http.ResponseWriter, r *http.Request) {
+			for i := 0; i < len(header); i += 2 {
+				w.Header().Add(header[i], header[i+1])
+			}
+			if r.URL.Query().Get("ask") != "" {
+				s.token(w, r)
+			}
+		})
+		b := s.tab(t)
+		for _, tt := range tests {
+			header = tt.header
+			want := func(r reply, cache string, gone bool) {
+				t.Helper()
+				cdn := r.header.Get("CDN-Cache-Control") + r.header.Get("Surrogate-Control")
+				if got := r.header.Get("Cache-Control"); got != cache || gone && cdn != "" {
+					t.Errorf("%s: Cache-Control is %q, and for single caches %q, want %q", tt.name, got, cdn, cache)
+				}
+			}
+			for _, who := range []string{"dee.1", "guest.1"} {
+				want(b.want("/catalog?ask=1", who, "Authorization", "Bearer "+who), tt.want, tt.want == private)
+			}
+			want(b.want("/catalog?ask=1", "guest-shop"), header[1], false)                    // who has no token
+			want(b.want("/catalog", "", "Authorization", "Bearer guest.1"), header[1], false) // what is the same for all
+		}
+	})
+}

@@ -102,8 +102,9 @@ type shop struct {
 // expire. A guest gets no cookie. An answer with a cookie of ours has Cache-Control:
 // private, no-store and Vary: Cookie; one that was made for a customer too, unless
 // the handler has set another Cache-Control. What was made with the request's own token
-// has Vary: Authorization in place of that. What a middleware further out has set
-// before is no handler's Cache-Control. With it go such fields as CDN-Cache-Control (RFC 9213) and
+// has Vary: Authorization in place of that, and no Cache-Control that lets shared caches
+// keep it (RFC 9111 §3.5). What a middleware further out has set before is no handler's
+// Cache-Control. With it go such fields as CDN-Cache-Control (RFC 9213) and
 // Surrogate-Control, which some caches obey in its place. A reverse proxy among the
 // handlers copies the Cache-Control of its upstream, which is the handler's word then.
 //
