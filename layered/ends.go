@@ -15,9 +15,13 @@ type ends struct {
 }
 
 type endShard struct {
-	mu sync.Mutex               // guards what follows
-	at map[uint64]time.Duration // by hash, on the store's clock
+	mu sync.Mutex        // guards what follows
+	at map[uint64]ending // by hash
 }
+
+// ending is when a value ends, on the store's clock: not before the one, and not after
+// the other, since nobody knows when in between the truth has taken it.
+type ending struct{ first, last time.Duration }
 
 // maxEnds bounds a shard. What does not fit is as if others had written it.
 const maxEnds = 1 << 10
@@ -28,19 +32,19 @@ func (all *ends) of(key string) (*endShard, uint64) {
 }
 
 // note notes the end of the value under key; 0 if it has none.
-func (all *ends) note(key string, end, now time.Duration) {
+func (all *ends) note(key string, end ending, now time.Duration) {
 	s, hash := all.of(key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if end == 0 {
+	if end.first == 0 {
 		delete(s.at, hash)
 		return
 	}
 	if s.at == nil {
-		s.at = make(map[uint64]time.Duration)
+		s.at = make(map[uint64]ending)
 	}
 	if _, there := s.at[hash]; !there && len(s.at) >= maxEnds {
-		maps.DeleteFunc(s.at, func(_ uint64, end time.Duration) bool { return now >= end })
+		maps.DeleteFunc(s.at, func(_ uint64, end ending) bool { return now >= end.last })
 		for some := range s.at { // any will do: most were written with the same ttl
 			if len(s.at) < maxEnds*3/4 {
 				break
@@ -51,8 +55,8 @@ func (all *ends) note(key string, end, now time.Duration) {
 	s.at[hash] = end
 }
 
-// when returns what note has noted, 0 if that is past: then somebody else has
-// written since.
+// when returns when the value under key ends at the earliest, as note has noted it; 0 if
+// it must have ended by now: then somebody else has written since.
 func (all *ends) when(key string, now time.Duration) time.Duration {
 	s, hash := all.of(key)
 	s.mu.Lock()
@@ -61,9 +65,9 @@ func (all *ends) when(key string, now time.Duration) time.Duration {
 	if !there {
 		return 0
 	}
-	if now >= end {
+	if now >= end.last {
 		delete(s.at, hash)
 		return 0
 	}
-	return end
+	return end.first
 }

@@ -22,7 +22,10 @@ type Ends struct{ ends }
 
 func NewEnds() *Ends { return &Ends{ends{seed: maphash.MakeSeed()}} }
 
-func (e *Ends) Note(key string, end, now time.Duration) { e.note(key, end, now) }
+// Note notes an end that is between the two.
+func (e *Ends) Note(key string, first, last, now time.Duration) {
+	e.note(key, ending{first, last}, now)
+}
 
 func (e *Ends) When(key string, now time.Duration) time.Duration { return e.when(key, now) }
 

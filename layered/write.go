@@ -49,7 +49,11 @@ func (s *store) write(ctx context.Context, key string, value []byte, ttl time.Du
 	defer func() {
 		written := done && err == nil && value != nil
 		if written {
-			s.ends.note(key, h.end, h.read)
+			end := ending{first: h.end}
+			if ttl > 0 {
+				end.last = s.now() + ttl
+			}
+			s.ends.note(key, end, h.read)
 		}
 		generation, alone := g.end(begun)
 		if !written || !alone { // else nobody knows whose value is there
