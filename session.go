@@ -116,8 +116,8 @@ func (s *Session) Authorization(ctx context.Context) (*Authorization, error) {
 
 // Inbound returns the authorization that the request has brought itself, as a bearer
 // token that the [Verifier] has admitted; ok is false if it has brought none. It stays
-// what it was when the token has expired since, or the API has rejected it, which
-// Authorization tells.
+// what it was when the token has expired since, or the API or the Verifier has rejected it,
+// which Authorization tells.
 func (s *Session) Inbound() (a *Authorization, ok bool) {
 	in := s.browser.inbound
 	if in == nil {
