@@ -210,8 +210,8 @@ func (w *shops) wantOnce() {
 }
 
 // stride is how far the next operation to try is from the last one. Each run tries about
-// half of them, which is half the time; in two or three runs none is left out.
-func stride() int { return 1 + rand.N(3) }
+// a third of them, which is a third of the time; in a few runs none is left out.
+func stride() int { return 1 + rand.N(5) }
 
 // What may happen to an operation on a storage.
 var faults = []struct {
