@@ -37,6 +37,7 @@ type shop struct {
 	channel  *commercelayer.SalesChannel
 	provider *http.Client // for requests to it
 	oauth    *oauth2.Config
+	saysWho  bool // the provider names itself in its answers
 	signOn   *commercelayer.SignOn
 	handler  http.Handler
 }

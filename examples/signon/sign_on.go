@@ -24,6 +24,7 @@ type configuration struct {
 	Authorization string `json:"authorization_endpoint"`
 	Token         string `json:"token_endpoint"`
 	Keys          string `json:"jwks_uri"`
+	SaysWho       bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
 }
 
 // discover asks the provider for its configuration. Which provider that is has been
@@ -63,6 +64,7 @@ func (s *shop) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.saysWho = found.SaysWho
 	s.oauth = &oauth2.Config{
 		ClientID: s.clientID, ClientSecret: s.clientSecret, RedirectURL: s.callbackURL(), Scopes: []string{"openid", "email"},
 		Endpoint: oauth2.Endpoint{AuthURL: found.Authorization, TokenURL: found.Token, AuthStyle: oauth2.AuthStyleInHeader},
@@ -155,7 +157,7 @@ func (s *shop) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	setAttempt(w, "", -time.Second) // each is good for one answer
 	switch {
-	case q.Has("iss") && q.Get("iss") != s.issuer: // RFC 9207
+	case (s.saysWho || q.Has("iss")) && q.Get("iss") != s.issuer: // RFC 9207 §2.4
 		s.problem(w, http.StatusForbidden, "This answer is from somebody else than the identity provider. Nobody was signed in.")
 		return
 	case q.Has("error"):

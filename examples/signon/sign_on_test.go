@@ -83,7 +83,9 @@ func mustRequest(t *testing.T, address string) *http.Request {
 // set changes one parameter of an address.
 func set(u *url.URL, name, value string) string {
 	q := u.Query()
-	q.Set(name, value)
+	if q.Set(name, value); value == "" {
+		q.Del(name)
+	}
 	u.RawQuery = q.Encode()
 	return u.String()
 }
@@ -138,6 +140,9 @@ func TestAnswersRefused(t *testing.T) {
 		}, 502, notStoodBy},
 		{"another provider's answer", func(_ *world, b *browser) *screen {
 			return b.get(set(b.answer(adaSubject), "iss", "https://evil.example"))
+		}, 403, "from somebody else than the identity provider"},
+		{"an answer that does not say whose it is", func(_ *world, b *browser) *screen {
+			return b.get(set(b.answer(adaSubject), "iss", ""))
 		}, 403, "from somebody else than the identity provider"},
 		{"the user does not want to", func(_ *world, b *browser) *screen { return b.signOn("") }, 403, notSignedOn},
 		{"somebody whom the shop does not know", func(_ *world, b *browser) *screen { return b.signOn("1912-06-23") }, 403, notKnown},
