@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"math"
 	"strconv"
 	"time"
 )
@@ -142,6 +141,3 @@ func (r *reader) fail(name, want string) {
 		r.err = refuse(ErrMalformed, "the token's "+name+" is not "+want)
 	}
 }
-
-// never is later than any token.
-const never = math.MaxInt64

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -38,6 +39,9 @@ const (
 	// while others are known. Whoever forges tokens makes these; those who come for
 	// the first keys of all are not limited.
 	maxWaiting = 1000
+
+	// never is when to renew one that stays as it is, or is being renewed.
+	never = math.MaxInt64
 
 	maxKeySet    = 1 << 20
 	maxRedirects = 3
