@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"runtime"
 	"strings"
 	"sync"
@@ -288,6 +289,19 @@ func TestColdStartWithADeadServer(t *testing.T) {
 	})
 }
 
+// bubbled counts the goroutines in synctest bubbles. Those of the runtime, which come
+// and go as it collects garbage, are in none.
+func bubbled(t *testing.T) int {
+	t.Helper()
+	stacks := make([]byte, 1<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)]
+	n := len(regexp.MustCompile(`(?m)^goroutine \d+ .*\bsynctest bubble\b`).FindAll(stacks, -1))
+	if n == 0 {
+		t.Fatalf("not even the goroutine of this test is found in\n%s", stacks)
+	}
+	return n
+}
+
 func TestNothingRunsWhileNobodyCalls(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := fresh("a")
@@ -300,12 +314,12 @@ func TestNothingRunsWhileNobodyCalls(t *testing.T) {
 			}
 			return answer(200, keySet(a)), nil
 		})}, fetched)
-		before := runtime.NumGoroutine()
+		before := bubbled(t)
 		idle := func(want int) {
 			t.Helper()
 			pass(48 * time.Hour)
 			synctest.Wait()
-			if now := runtime.NumGoroutine(); requests != want || now > before {
+			if now := bubbled(t); requests != want || now > before {
 				t.Errorf("after two idle days there are %d requests and %d goroutines, want %d and at most %d", requests, now, want, before)
 			}
 		}
