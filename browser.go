@@ -142,9 +142,21 @@ func (b *browser) change(login bool) (done func(), err error) {
 	}, nil
 }
 
-// nextID is the id for a customer who signs in.
+// ready says why nobody can sign in any more, if so.
+func (b *browser) ready() error {
+	if b.opts.SessionID == nil && b.request.Context().Err() != nil {
+		return errLeft
+	}
+	_, err := b.nextID()
+	return err
+}
+
+// nextID is the id for a customer who signs in, none if the browser carries the record.
 func (b *browser) nextID() (string, error) {
-	if b.opts.SessionID == nil {
+	switch {
+	case b.opts.Carrier != nil:
+		return "", nil
+	case b.opts.SessionID == nil:
 		return newSessionID(), nil
 	}
 	id := b.opts.SessionID(b.request)

@@ -199,6 +199,7 @@ func TestInboundAndCookie(t *testing.T) {
 			sess, _ := bearer.FromContext(r.Context())
 			for name, err := range map[string]error{
 				"SetCustomer": sess.SetCustomer(r.Context(), s.idp.login("bob", true)),
+				"Login":       sess.Login(r.Context(), func(context.Context) (*bearer.Token, error) { t.Error("a token was asked for"); return nil, nil }),
 				"Logout":      sess.Logout(r.Context()),
 				"Forget":      sess.Forget(r.Context()),
 			} {

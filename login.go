@@ -35,14 +35,19 @@ var (
 // an error nothing has changed and nobody is signed in by t. It is [ErrInbound] if the
 // request has brought a token of its own.
 func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
+	return s.Login(ctx, func(context.Context) (*Token, error) { return t, nil })
+}
+
+// Login is [Session.SetCustomer] with the token that grant gets from the token endpoint.
+// It asks for none that it could not keep: grant is not called where SetCustomer would
+// fail whatever the token, such as after the answer is begun. An error of grant is
+// returned as it is.
+func (s *Session) Login(ctx context.Context, grant TokenFunc) error {
 	f := s.front
 	if f.opts.Customers == nil {
 		return errNoCustomers
 	}
-	if t == nil || t.AccessToken == "" {
-		return errEmptyToken
-	}
-	c, again, err := s.signIn(ctx, received(t, time.Now()))
+	c, again, err := s.signIn(ctx, grant)
 	if err != nil {
 		return err
 	}
@@ -60,16 +65,28 @@ func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 
 // signIn puts the record in its home, and then whoever was there before out of it;
 // again tells that there was somebody.
-func (s *Session) signIn(ctx context.Context, t *Token) (c *customer, again bool, err error) {
-	f, b, now := s.front, s.browser, time.Now()
+func (s *Session) signIn(ctx context.Context, grant TokenFunc) (c *customer, again bool, err error) {
+	f, b := s.front, s.browser
 	done, err := b.change(true)
 	if err != nil {
 		return nil, false, err
 	}
 	defer done()
-	if b.opts.SessionID == nil && b.request.Context().Err() != nil {
-		return nil, false, errLeft
+	if err := b.ready(); err != nil {
+		return nil, false, err
 	}
+	t, err := grant(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if t == nil || t.AccessToken == "" {
+		return nil, false, errEmptyToken
+	}
+	if err := b.ready(); err != nil { // that may have taken long
+		return nil, false, err
+	}
+	now := time.Now()
+	t = received(t, now)
 	r, err := f.admit(t, now)
 	if err != nil {
 		return nil, false, err

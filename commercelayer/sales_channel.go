@@ -118,21 +118,14 @@ func (s *SalesChannel) LoginWithAssertion(ctx context.Context, assertion string)
 	})
 }
 
-func (s *SalesChannel) login(ctx context.Context, grant func(context.Context) (*bearer.Token, error)) error {
+func (s *SalesChannel) login(ctx context.Context, grant bearer.TokenFunc) error {
 	session, err := s.session(ctx)
 	if err != nil {
 		return err
 	}
-	if _, inbound := session.Inbound(); inbound {
-		return bearer.ErrInbound // before the grant is spent
-	}
-	t, err := grant(ctx)
-	if err != nil {
-		return err
-	}
-	// One that cannot be kept is not revoked: the service may have given the same to
-	// another device of the customer's.
-	return session.SetCustomer(ctx, t)
+	// A token that cannot be kept after all is not revoked: the service may have given the
+	// same to another device of the customer's.
+	return session.Login(ctx, grant)
 }
 
 // SetCustomer signs the visitor in whose session is in ctx, with a token that the
