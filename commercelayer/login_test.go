@@ -132,6 +132,25 @@ func TestLoginFails(t *testing.T) {
 	}
 }
 
+// What a login could not keep is not asked for.
+func TestLoginTooLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := local(t, nil)
+		c := newSalesChannel(t, optionsFor(s))
+		visitor := openChannel(t, c).shopper()
+		visitor.visit(t, func(w http.ResponseWriter, r *http.Request) {
+			w.(http.Flusher).Flush()
+			if err := c.Login(r.Context(), commercelayertest.CustomerEmail, commercelayertest.CustomerPassword); err == nil {
+				t.Error("no error")
+			}
+		})
+		if got := s.Counts().Password; got != 0 {
+			t.Errorf("%d requests by password, want none", got)
+		}
+		visitor.is(t, c, guest, bearer.StateGuest)
+	})
+}
+
 func TestLoginWithAssertion(t *testing.T) {
 	assertion := func(o commercelayer.Owner) string {
 		a, err := commercelayer.Assertion(commercelayer.AssertionClaims{Owner: o, CustomClaim: map[string]any{"tier": 1}})
