@@ -83,8 +83,8 @@ func TestChangesElsewhereAreSeen(t *testing.T) {
 		{"Delete", func() { b.Delete(t.Context(), "key") }, "none"},
 		{"SET EX", func() { server.Do("SET", "key", "4", "EX", "100") }, "4"},
 		{"UNLINK", func() { server.Do("UNLINK", "key") }, "none"},
-		{"SET PX", func() { server.Do("SET", "key", "5", "PX", "2000") }, "5"},
-		{"the end of its time", func() {}, "none"},
+		{"SET PX", func() { server.Do("SET", "key", "5", "PX", "3600000") }, "5"},
+		{"the end of its time", func() { server.Do("PEXPIRE", "key", "50") }, "none"},
 		{"SET again", func() { server.Do("SET", "key", "6") }, "6"},
 		{"FLUSHALL", func() { server.Do("FLUSHALL") }, "none"},
 	} {

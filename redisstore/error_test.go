@@ -161,12 +161,14 @@ func TestRedisLoads(t *testing.T) {
 	s := open(t, server.URL(), nil)
 	wantValue(t, s, "key1", "value", "SET")
 	server.Kill()
-	server.Restart("--key-load-delay", "20", "--loading-process-events-interval-bytes", "1024")
+	// It takes 10 s, or until somebody has seen it.
+	server.Restart("--key-load-delay", "2000", "--loading-process-events-interval-bytes", "1024")
 	var loading error
 	eventually(t, "Redis has loaded", func() bool {
 		_, err := s.Get(t.Context(), "key1")
 		if err != nil && strings.Contains(err.Error(), "(LOADING)") {
 			loading = err
+			server.Try("CONFIG", "SET", "key-load-delay", "0")
 		}
 		return err == nil
 	})

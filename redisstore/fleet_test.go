@@ -13,7 +13,7 @@ import (
 func TestClusterConforms(t *testing.T) {
 	t.Parallel()
 	servers := redistest.StartCluster(t, 3)
-	s := open(t, servers[1].URL(), &redisstore.Options{Timeout: calm, Prefix: "app"})
+	s := open(t, servers[1].URL(), &redisstore.Options{Prefix: "app"})
 	storagetest.Run(t, func(*testing.T) bearer.Storage { return s })
 	used := 0
 	for _, server := range servers {

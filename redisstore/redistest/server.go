@@ -3,6 +3,7 @@
 package redistest
 
 import (
+	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -38,7 +39,7 @@ type Server struct {
 var attributes *syscall.SysProcAttr
 
 // patience is how long a server may take to do what it has to do.
-const patience = 15 * time.Second
+const patience = time.Minute
 
 // Start starts a server with these arguments besides its own, and waits until it
 // answers. It ends with the test.
@@ -126,7 +127,8 @@ func (s *Server) begin() bool {
 	return false
 }
 
-// answers reports whether something that looks like Redis answers.
+// answers reports whether the server answers, and not another one that has taken the
+// port first.
 func (s *Server) answers() bool {
 	conn, err := net.DialTimeout("tcp", s.Addr(), time.Second)
 	if err != nil {
@@ -134,10 +136,14 @@ func (s *Server) answers() bool {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(time.Second))
-	conn.Write([]byte("PING\r\n"))
-	answer := make([]byte, 64)
-	n, _ := conn.Read(answer)
-	return n > 0 && (answer[0] == '+' || answer[0] == '-') // the latter while it loads
+	conn.Write([]byte("INFO server\r\n"))
+	lines := bufio.NewScanner(conn)
+	for lines.Scan() {
+		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
+			return id == strconv.Itoa(s.process.Process.Pid)
+		}
+	}
+	return false
 }
 
 // Addr is host and port.
@@ -158,9 +164,13 @@ func (s *Server) Kill() {
 func (s *Server) Restart(args ...string) {
 	s.t.Helper()
 	s.args = append(s.args, args...)
-	if !s.begin() {
-		s.t.Fatalf("redis-server does not start again:\n%s", s.output)
+	for range 50 { // somebody else may have the port for a moment
+		if s.begin() {
+			return
+		}
+		<-time.After(100 * time.Millisecond)
 	}
+	s.t.Fatalf("redis-server does not start again:\n%s", s.output)
 }
 
 // Stop stops the process without ending it: connections stay, and nothing is answered.
@@ -180,7 +190,10 @@ func (s *Server) signal(sig syscall.Signal) {
 func (s *Server) Try(args ...string) rueidis.RedisResult {
 	s.t.Helper()
 	if s.client == nil {
-		client, err := rueidis.NewClient(rueidis.ClientOption{InitAddress: []string{s.Addr()}, ForceSingleClient: true, DisableCache: true})
+		client, err := rueidis.NewClient(rueidis.ClientOption{
+			InitAddress: []string{s.Addr()}, ForceSingleClient: true, DisableCache: true,
+			Dialer: net.Dialer{Timeout: patience}, ConnWriteTimeout: patience,
+		})
 		if err != nil {
 			s.t.Fatal(err)
 		}
