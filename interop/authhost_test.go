@@ -10,13 +10,9 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
-	"io"
-	"log"
 	"maps"
 	"math/big"
-	"net"
 	"net/http"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -29,7 +25,6 @@ import (
 // set.
 type authHost struct {
 	domain  string
-	ca      *commercelayertest.CA
 	key     *rsa.PrivateKey
 	fetched atomic.Int64 // how often its key set has been
 
@@ -49,19 +44,11 @@ func newKey() *rsa.PrivateKey {
 
 func newAuthHost(t *testing.T, name string, key *rsa.PrivateKey, kids ...string) *authHost {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	h := &authHost{domain: name + ":" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port), key: key, kids: kids}
-	service := commercelayertest.NewServer(&commercelayertest.Options{Domain: h.domain})
-	if h.ca, err = service.NewCA(); err != nil {
-		t.Fatal(err)
-	}
-	service.Close()
-	server := &http.Server{Handler: h, TLSConfig: h.ca.TLSConfig(), ErrorLog: log.New(io.Discard, "", 0)}
-	go server.ServeTLS(l, "", "")
-	t.Cleanup(func() { server.Close() })
+	h := &authHost{key: key, kids: kids}
+	serve(t, name, func(domain string) http.Handler {
+		h.domain = domain
+		return h
+	})
 	return h
 }
 

@@ -118,9 +118,8 @@ func TestSignedOutByEither(t *testing.T) {
 	w := newWorld(t)
 	w.storage("layers", fields{"layers": []string{"before"}}) // memory in front
 	w.channel("layered", "layers", market)
-	us := w.goCustomer()
-	for name, signOut := range map[string]func(a authorization){
-		"js-auth logs out": func(a authorization) {
+	for name, signOut := range map[string]func(a authorization, us *commercelayer.SingleCustomer){
+		"js-auth logs out": func(a authorization, _ *commercelayer.SingleCustomer) {
 			w.call("shop", "logoutCustomer")
 			w.wantValue(customerKey, "")
 			w.wantRequests(commercelayertest.Counts{Revoked: 1}) // and the refresh token lives on
@@ -128,17 +127,17 @@ func TestSignedOutByEither(t *testing.T) {
 				w.t.Error("the refresh token is dead: js-auth revokes it too by now")
 			}
 		},
-		"js-auth removes the customer": func(a authorization) {
+		"js-auth removes the customer": func(authorization, *commercelayer.SingleCustomer) {
 			w.call("shop", "removeAuthorization", "customer")
 			w.wantValue(customerKey, "")
 			w.wantRequests(asked(0))
 		},
-		"js-auth removes everything": func(a authorization) {
+		"js-auth removes everything": func(authorization, *commercelayer.SingleCustomer) {
 			w.call("shop", "removeAuthorization")
 			w.wantValue(customerKey, "")
 			w.wantRequests(asked(0))
 		},
-		"we log out": func(a authorization) {
+		"we log out": func(authorization, *commercelayer.SingleCustomer) {
 			if err := w.goCustomer().LogoutCustomer(w.t.Context()); err != nil {
 				w.t.Error(err)
 			}
@@ -146,7 +145,7 @@ func TestSignedOutByEither(t *testing.T) {
 			w.wantLife(customerKey, time.Hour)
 			w.wantRequests(commercelayertest.Counts{Revoked: 2})
 		},
-		"we remove the customer": func(a authorization) {
+		"we remove the customer": func(_ authorization, us *commercelayer.SingleCustomer) {
 			if err := us.RemoveAuthorization(w.t.Context()); err != nil {
 				w.t.Error(err)
 			}
@@ -157,11 +156,11 @@ func TestSignedOutByEither(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w.t = t
 			a := w.login("shop", true)
-			eventually(t, "we see the customer", func() bool { return !noCustomer(t, us) })
+			us := w.goCustomer()
 			wantGoCustomer(t, us, a.AccessToken)
 			w.has("layered", customer, a.AccessToken)
 			w.service.ResetCounts()
-			signOut(a)
+			signOut(a, us)
 			w.has("shop", "guest", "")
 			eventually(t, "we see that the customer is gone", func() bool { return noCustomer(t, us) })
 			// js-auth with memory in front does not look.

@@ -58,9 +58,10 @@ func tooOld(version string) bool {
 
 // node is a process that runs peer.mjs.
 type node struct {
-	stdin  io.WriteCloser
-	stderr syncBuffer
-	ended  chan struct{} // closed when it has
+	process *exec.Cmd
+	stdin   io.WriteCloser
+	stderr  syncBuffer
+	ended   chan struct{} // closed when it has
 
 	mu      sync.Mutex // guards what follows
 	last    int        // id of the latest command
@@ -81,47 +82,103 @@ type nodeError struct {
 
 func (e *nodeError) Error() string { return e.Name + ": " + e.Message }
 
-// startNode starts one that trusts the certificate authority in a file. It ends with
-// the test.
-func startNode(t *testing.T, caFile string) *node {
+// idle are the processes that no test has: one is started in the time of several tests.
+var idle struct {
+	mu    sync.Mutex // guards nodes
+	nodes []*node
+}
+
+// newNode gives the test a process until its end, like one that has just started.
+func newNode(t *testing.T) *node {
 	t.Helper()
+	idle.mu.Lock()
+	var n *node
+	if last := len(idle.nodes) - 1; last >= 0 {
+		n, idle.nodes = idle.nodes[last], idle.nodes[:last]
+	}
+	idle.mu.Unlock()
+	if n == nil {
+		var err error
+		if n, err = startNode(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		err := n.try("end", nil, nil)
+		if err != nil || t.Failed() {
+			err = errors.Join(err, n.end())
+		} else {
+			idle.mu.Lock()
+			defer idle.mu.Unlock()
+			idle.nodes = append(idle.nodes, n)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	n.do(t, "begin", nil, nil)
+	return n
+}
+
+// startNode starts one that trusts the authorities.
+func startNode() (*node, error) {
 	if err := install(); err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	if _, err := os.Stat("peer.mjs"); err != nil { // by which go test knows what a result depends on
-		t.Fatal(err)
+		return nil, err
+	}
+	file, err := trusted()
+	if err != nil {
+		return nil, err
 	}
 	n := &node{ended: make(chan struct{}), waiting: map[int]chan answer{}}
-	process := exec.Command("node", "peer.mjs")
-	process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+caFile)
-	process.Stderr = &n.stderr
-	var err error
-	if n.stdin, err = process.StdinPipe(); err != nil {
-		t.Fatal(err)
+	n.process = exec.Command("node", "peer.mjs")
+	n.process.Env = append(os.Environ(), "NODE_EXTRA_CA_CERTS="+file)
+	n.process.Stderr = &n.stderr
+	if n.stdin, err = n.process.StdinPipe(); err != nil {
+		return nil, err
 	}
-	stdout, err := process.StdoutPipe()
+	stdout, err := n.process.StdoutPipe()
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	if err := process.Start(); err != nil {
-		t.Fatal(err)
+	if err := n.process.Start(); err != nil {
+		return nil, err
 	}
 	go func() {
 		n.read(stdout)
-		process.Wait()
+		n.process.Wait()
 		close(n.ended)
 	}()
-	t.Cleanup(func() {
-		n.stdin.Close()
-		select {
-		case <-n.ended:
-		case <-time.After(patience):
-			process.Process.Kill()
-			<-n.ended
-			t.Errorf("node did not end:\n%s", n.stderr.String())
+	return n, nil
+}
+
+// end ends the process.
+func (n *node) end() error {
+	n.stdin.Close()
+	select {
+	case <-n.ended:
+		return nil
+	case <-time.After(patience):
+		n.process.Process.Kill()
+		<-n.ended
+		return fmt.Errorf("node did not end:\n%s", n.stderr.String())
+	}
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	for _, n := range idle.nodes {
+		if err := n.end(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
 		}
-	})
-	return n
+	}
+	if file, err := trusted(); err == nil {
+		os.Remove(file)
+	}
+	os.Exit(code)
 }
 
 func (n *node) read(stdout io.Reader) {

@@ -1,18 +1,20 @@
 // The JavaScript side of the tests: js-auth with its storages, driven by one JSON
 // object a line. Each command is answered with its id and a result or an error;
-// commands run concurrently.
+// commands run concurrently. Tests have it one after the other, each from a begin to
+// an end.
 import { createHash } from "node:crypto"
 import dns from "node:dns"
 import { createInterface } from "node:readline"
 
-import * as jsAuth from "@commercelayer/js-auth"
 import { RequestCookies, ResponseCookies } from "@edge-runtime/cookies"
 import Cookies from "js-cookie"
 import { createStorage, normalizeKey, prefixStorage } from "unstorage"
 import memoryDriver from "unstorage/drivers/memory"
 import redisDriver from "unstorage/drivers/redis"
 
-const { authenticate, createCompositeStorage, makeIntegration, makeSalesChannel } = jsAuth
+// js-auth remembers keys for as long as it lives: each test loads another one.
+let jsAuth
+let tests = 0
 
 // No name leads anywhere but to this machine.
 dns.lookup = (_host, options, done) => {
@@ -28,6 +30,7 @@ Date.now = () => systemClock() + ahead
 // What commands have made, by the names that they gave it.
 const storages = new Map()
 const helpers = new Map()
+const opened = [] // storages that hold connections
 
 // browser stands for a document with cookies: in document.cookie reading and writing
 // are two things.
@@ -82,10 +85,21 @@ function browserCookies(jar) {
 }
 
 const commands = {
+  async begin() {
+    jsAuth = await import(`./node_modules/@commercelayer/js-auth/dist/index.mjs?test=${++tests}`)
+  },
+  async end() {
+    await Promise.all(opened.splice(0).map((storage) => storage.dispose()))
+    storages.clear()
+    helpers.clear()
+    ahead = 0
+  },
+
   // storage makes one in Redis: prefix is that of prefixStorage, mount where the
   // driver is mounted, layers says what is in front.
   storage({ name, driver, prefix, mount, layers = [] }) {
     let storage = createStorage(mount ? {} : { driver: redisDriver(driver) })
+    opened.push(storage)
     if (mount) {
       storage.mount(mount, redisDriver(driver))
       storage = prefixStorage(storage, mount)
@@ -97,8 +111,8 @@ const commands = {
       const memory = { ...createStorage({ driver: memoryDriver() }), name: "memory" }
       storage =
         layer === "below"
-          ? createCompositeStorage({ name: "outer", storages: [{ ...storage, name: "redis" }, createCompositeStorage({ name: "inner", storages: [memory] })] })
-          : createCompositeStorage({ name: "outer", storages: [memory, storage] })
+          ? jsAuth.createCompositeStorage({ name: "outer", storages: [{ ...storage, name: "redis" }, jsAuth.createCompositeStorage({ name: "inner", storages: [memory] })] })
+          : jsAuth.createCompositeStorage({ name: "outer", storages: [memory, storage] })
     }
     storages.set(name, storage)
   },
@@ -108,24 +122,24 @@ const commands = {
   normalizeKey: ({ keys }) => keys.map((key) => normalizeKey(key)),
 
   salesChannel({ name, storage, options }) {
-    helpers.set(name, makeSalesChannel(options, { storage: storages.get(storage) }))
+    helpers.set(name, jsAuth.makeSalesChannel(options, { storage: storages.get(storage) }))
   },
   // documented makes the sales channel that a snippet of the documentation makes, for
   // the request that brings these cookies.
   documented({ name, storage, snippet, cookies, options: { clientId, scope, domain } }) {
     const request = new RequestCookies(new Headers({ cookie: cookies }))
     const make = new Function("createHash", "makeSalesChannel", "cookies", "storage", "clientId", "scope", `${snippet}\nreturn salesChannel`)
-    const here = (options, store) => makeSalesChannel({ ...options, domain }, store)
+    const here = (options, store) => jsAuth.makeSalesChannel({ ...options, domain }, store)
     helpers.set(name, make(createHash, here, request, storages.get(storage), clientId, scope))
   },
   integration({ name, storage, options }) {
-    helpers.set(name, makeIntegration(options, { storage: storages.get(storage) }))
+    helpers.set(name, jsAuth.makeIntegration(options, { storage: storages.get(storage) }))
   },
   clock({ minutes }) {
     ahead = minutes * 60_000
   },
   call: ({ helper, method, args = [] }) => helpers.get(helper)[method](...args),
-  authenticate: ({ grant, options }) => authenticate(grant, options),
+  authenticate: ({ grant, options }) => jsAuth.authenticate(grant, options),
 
   // library calls one of js-auth's functions that need no helper.
   library: ({ name, args }) => jsAuth[name](...args),
@@ -134,7 +148,7 @@ const commands = {
   // in the browser, and returns what it has set.
   async withCookies({ where, cookies, storage, options, method, args = [] }) {
     const customerStorage = where === "server" ? serverCookies(cookies) : browserCookies(cookies)
-    const channel = makeSalesChannel(options, { storage: storages.get(storage), customerStorage })
+    const channel = jsAuth.makeSalesChannel(options, { storage: storages.get(storage), customerStorage })
     const result = await channel[method](...args)
     return { result, cookies: customerStorage.answer().filter((text) => text !== "") }
   },

@@ -111,7 +111,7 @@ func genuineTokens(t *testing.T, w *world, partner *authHost) []genuine {
 // genuine.
 func TestGenuineTokens(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner")
-	w := newService(t, commercelayertest.Options{}, partner)
+	w := newService(t, commercelayertest.Options{})
 	us := w.verifier(&commercelayer.VerifierOptions{Users: true}, partner)
 	for _, test := range genuineTokens(t, w, partner) {
 		t.Run(test.name, func(t *testing.T) {
@@ -233,7 +233,7 @@ func (w *world) wantEndpoints(t *testing.T, token, jsCore, core, jsProvisioning,
 // made it.
 func TestEndpointsOfOddTokens(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner")
-	w := newService(t, commercelayertest.Options{}, partner)
+	w := newService(t, commercelayertest.Options{})
 	organization := func(slug any) fields { return fields{"id": "x", "slug": slug} }
 	tests := []struct {
 		name         string

@@ -15,7 +15,7 @@ import (
 // both refuse.
 func TestUnusualTokens(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner", "")
-	w := newService(t, commercelayertest.Options{}, partner)
+	w := newService(t, commercelayertest.Options{})
 	us := w.verifier(nil, partner)
 	later := time.Now().Add(time.Hour).Unix()
 	claims := func(more fields) string { return partner.token(partner.header(nil), partner.claims(more)) }
@@ -129,7 +129,7 @@ func TestKindsOfOddTokens(t *testing.T) {
 // the configured.
 func TestForgedIssuer(t *testing.T) {
 	forger := newAuthHost(t, "forger.test", forgerKey(), "forger")
-	w := newService(t, commercelayertest.Options{}, forger)
+	w := newService(t, commercelayertest.Options{})
 	us := w.verifier(nil)
 	forged := forger.token(forger.header(nil), forger.claims(fields{"owner": fields{"type": "Customer", "id": ada}}))
 	w.wantVerdicts(t, us, []shown{
@@ -150,7 +150,7 @@ func TestForgedIssuer(t *testing.T) {
 func TestKeysOfOthers(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner")
 	forger := newAuthHost(t, "forger.test", forgerKey(), "forger")
-	w := newService(t, commercelayertest.Options{}, partner, forger)
+	w := newService(t, commercelayertest.Options{})
 	us := w.verifier(nil, partner)
 	good := w.issue(channelID, market, "", time.Hour).AccessToken
 	name := w.kid(t, good)
@@ -210,7 +210,7 @@ func TestRequestsForKeys(t *testing.T) {
 // are taken by those who want them.
 func TestGivenKeys(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner")
-	w := newService(t, commercelayertest.Options{}, partner)
+	w := newService(t, commercelayertest.Options{})
 	verifier := func(old bool, keySet fields) *inspector {
 		t.Helper()
 		set, err := json.Marshal(keySet)

@@ -129,7 +129,7 @@ func altered(t *testing.T, token string, change func(map[string]any)) string {
 // The service's own tokens, whole and altered: both sides say the same.
 func TestAlteredTokens(t *testing.T) {
 	forger := newAuthHost(t, "forger.test", forgerKey(), "forger")
-	w := newService(t, commercelayertest.Options{}, forger)
+	w := newService(t, commercelayertest.Options{})
 	us := w.verifier(nil)
 	good := w.issue(channelID, market, ada, time.Hour).AccessToken
 	other := w.issue(channelID, market, "", time.Hour).AccessToken

@@ -5,13 +5,9 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
-	"log"
 	"maps"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -57,30 +53,25 @@ func newWorldOf(t *testing.T, o commercelayertest.Options) *world {
 	return w
 }
 
-// newService is a world without a Redis, and with other auth hosts that both sides
-// reach.
-func newService(t *testing.T, o commercelayertest.Options, others ...*authHost) *world {
+// newService is a world without a Redis.
+func newService(t *testing.T, o commercelayertest.Options) *world {
 	t.Helper()
 	t.Parallel() // they wait for each other's seconds
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	w := &world{t: t}
+	serve(t, "commerce.test", func(domain string) http.Handler {
+		w.domain = domain
+		o.Domain, o.RateLimit = domain, commercelayertest.NoRateLimit
+		w.service = commercelayertest.NewServer(&o)
+		return w.service
+	})
+	all, err := authorities()
 	if err != nil {
 		t.Fatal(err)
-	}
-	w := &world{t: t, domain: "commerce.test:" + strconv.Itoa(l.Addr().(*net.TCPAddr).Port)}
-	o.Domain, o.RateLimit = w.domain, commercelayertest.NoRateLimit
-	w.service = commercelayertest.NewServer(&o)
-	ca, err := w.service.NewCA()
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := &http.Server{Handler: w.service, TLSConfig: ca.TLSConfig(), ErrorLog: log.New(io.Discard, "", 0)}
-	go server.ServeTLS(l, "", "")
-	trusted := ca.PEM()
-	for _, h := range others {
-		trusted = append(trusted, h.ca.PEM()...)
 	}
 	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(trusted)
+	for _, ca := range all {
+		roots.AppendCertsFromPEM(ca.PEM())
+	}
 	w.base = &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: roots},
 		DialContext: func(ctx context.Context, _, address string) (net.Conn, error) {
@@ -94,14 +85,9 @@ func newService(t *testing.T, o commercelayertest.Options, others ...*authHost) 
 	}
 	t.Cleanup(func() {
 		w.base.CloseIdleConnections()
-		server.Close()
 		w.service.Close()
 	})
-	caFile := filepath.Join(t.TempDir(), "ca.pem")
-	if err := os.WriteFile(caFile, trusted, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	w.js = startNode(t, caFile)
+	w.js = newNode(t)
 	return w
 }
 
