@@ -153,8 +153,17 @@ func (s *keySet) get(ctx context.Context, id, alg string) ([]*key, error) {
 	if s.url == nil {
 		return nil, refuse(ErrUnknownKey, "")
 	}
-	f, err := s.fly(true)
+	return s.await(ctx, id, alg)
+}
+
+// await is for those who have not found their key: it may be in the next key set, or in
+// one that has come since they looked, if it is too early for the next.
+func (s *keySet) await(ctx context.Context, id, alg string) ([]*key, error) {
+	f, err := s.fly()
 	if err != nil {
+		if found := s.known(id, alg); found != nil {
+			return found, nil
+		}
 		return nil, err
 	}
 	defer f.waiting.Add(-1)
@@ -186,13 +195,13 @@ func (s *keySet) known(id, alg string) []*key {
 // if it is not.
 func (s *keySet) renew() {
 	if int64(time.Since(s.born)) >= s.due.Load() {
-		s.fly(false)
+		s.fly()
 	}
 }
 
 // fly returns the request under way, or starts one, if it is not too early: then it
 // says what follows from the last one.
-func (s *keySet) fly(unknown bool) (*flight, error) {
+func (s *keySet) fly() (*flight, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.flight != nil {
@@ -204,8 +213,6 @@ func (s *keySet) fly(unknown bool) (*flight, error) {
 		return nil, &bearer.UnavailableError{NextTry: s.at(s.earliest), Err: s.failed}
 	case now < s.earliest:
 		return nil, refuse(ErrUnknownKey, "")
-	case !unknown && int64(now) < s.due.Load(): // somebody has just renewed it
-		return nil, nil
 	}
 	s.flight = &flight{done: make(chan struct{})}
 	s.due.Store(never) // landed says when

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -143,7 +144,10 @@ func TestWaitersOfUnknownKeysAreBounded(t *testing.T) {
 			})
 		}
 		synctest.Wait()
-		wantUnavailable(t, v, newToken, time.Second)
+		e := wantUnavailable(t, v, newToken, time.Second)
+		if want := "too many tokens wait for the issuer's key set"; !strings.Contains(e.Error(), want) {
+			t.Errorf("one too many: %v, want %q in it", e, want)
+		}
 		wantOK(t, v, token)
 		leave()
 		left.Wait()
