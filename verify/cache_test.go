@@ -187,6 +187,9 @@ func TestCacheIsBounded(t *testing.T) {
 	if n := verify.Seen(v); n < 10 || n*(3*len(a.good())+1024) > most {
 		t.Errorf("%d tokens are remembered in %d bytes", n, most)
 	}
+	if n := verify.CacheBytes(newVerifier(t, nil, issuerOf(a))); n != 16<<20 {
+		t.Errorf("%d bytes are remembered at most if nothing else is said, want 16 MiB", n)
+	}
 	large := a.good(`"x":"` + fmt.Sprintf("%010000d", 0) + `"`)
 	v = newVerifier(t, &verify.Options{CacheBytes: 8 << 10}, issuerOf(a))
 	if err := check(v, large); err != nil {

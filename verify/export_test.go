@@ -11,6 +11,9 @@ func Seen(v *Verifier) int {
 	return v.seen.entries.EstimatedSize()
 }
 
+// CacheBytes is what a Verifier remembers of good tokens at most.
+func CacheBytes(v *Verifier) int64 { return int64(v.seen.entries.GetMaximum()) }
+
 // Confuse puts what is remembered of one token where another one is looked for, as if
 // the two had one digest.
 func Confuse(v *Verifier, token, other string) {
