@@ -165,13 +165,15 @@ func (f *fleet) login() string {
 	return f.post(f.shops[0], "/login", "", nil)
 }
 
-// loginFor signs ada in with a token that lives for so long. It waits until a second
-// begins: tokens count in seconds.
-func (f *fleet) loginFor(life time.Duration) (cookie string) {
+// loginFor signs ada in with a token that lives for so long, or a moment longer than
+// until over. It waits until a second begins: tokens count in seconds.
+func (f *fleet) loginFor(life time.Duration) (cookie string, over time.Time) {
 	f.t.Helper()
-	<-time.After(time.Until(time.Now().Truncate(time.Second).Add(time.Second)))
+	begin := time.Now().Truncate(time.Second).Add(time.Second)
+	<-time.After(time.Until(begin))
 	tok := ask[issued](f.auth, "issue", issueArgs{life})
-	return f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
+	cookie = f.post(f.shops[0], "/adopt", "", url.Values{"access": {tok.AccessToken}, "refresh": {tok.RefreshToken}})
+	return cookie, begin.Add(life)
 }
 
 // loginExpired signs ada in with a token that has expired when it returns. Her refresh
@@ -179,7 +181,7 @@ func (f *fleet) loginFor(life time.Duration) (cookie string) {
 func (f *fleet) loginExpired() (cookie string) {
 	f.t.Helper()
 	const life = 4 * time.Second // time enough to sign in
-	cookie = f.loginFor(life)
+	cookie, _ = f.loginFor(life)
 	<-time.After(life)
 	return cookie
 }
@@ -226,17 +228,28 @@ func (f *fleet) owner() string {
 	return f.redis.Do("GET", key)
 }
 
-// takenOver waits until somebody else has the lock.
-func (f *fleet) takenOver(before string) {
+// eventually waits until done.
+func (f *fleet) eventually(what string, done func() bool) {
 	f.t.Helper()
-	for begin := time.Now(); ; <-time.After(10 * time.Millisecond) {
-		if now := f.owner(); now != "" && now != before {
-			return
-		}
+	for begin := time.Now(); !done(); <-time.After(10 * time.Millisecond) {
 		if time.Since(begin) > patience {
-			f.t.Fatalf("nobody has taken the lock over within %v", patience)
+			f.t.Fatalf("%s: not within %v", what, patience)
 		}
 	}
+}
+
+// takenOver waits until somebody else has the lock. It returns a time before that.
+func (f *fleet) takenOver(before string) (free time.Time) {
+	f.t.Helper()
+	f.eventually("somebody has taken the lock over", func() bool {
+		asked := time.Now()
+		if now := f.owner(); now != "" && now != before {
+			return true
+		}
+		free = asked
+		return false
+	})
+	return free
 }
 
 // load has all shops visited again and again.

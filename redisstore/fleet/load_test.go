@@ -33,20 +33,29 @@ func TestRolloverWhileTheServerFails(t *testing.T) {
 		processes = 20
 		life      = 20 * time.Second // ages when 3.6 to 5 s are left, serves until 2 s are
 	)
-	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
-	issued := f.guestsSince(processes)
-	<-time.After(time.Until(issued.Add(life * 7 / 10)))
-	f.do("fail", http.StatusServiceUnavailable)
-	f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
-	<-time.After(time.Until(issued.Add(life*3/4 + 800*time.Millisecond)))
-	failed := len(f.requests()) - 1
-	f.do("fail", 0)
-	<-time.After(time.Until(issued.Add(life)))
-	got, tokens := f.unload(), len(f.requests())-1
-	results.add(t, row{"under load: rollover while the auth server fails", processes, got, tokens, "of a call"})
-	if failed == 0 || tokens > 10 {
-		t.Errorf("%d token requests, %d of them while the server failed, want some of them then, and 10 at most", tokens, failed)
-	}
+	again(t, func(t *testing.T) bool {
+		f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
+		issued := f.guestsSince(processes)
+		aging := issued.Add(life * 3 / 4)
+		<-time.After(time.Until(issued.Add(life * 7 / 10)))
+		f.do("fail", http.StatusServiceUnavailable)
+		f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
+		inTime := time.Now().Before(aging)
+		<-time.After(time.Until(aging.Add(800 * time.Millisecond)))
+		failed := len(f.requests()) - 1
+		f.do("fail", 0)
+		inTime = inTime && time.Since(aging) < 1200*time.Millisecond
+		<-time.After(time.Until(issued.Add(life)))
+		got, tokens := f.unload(), len(f.requests())-1
+		if !inTime {
+			return false
+		}
+		results.add(t, row{"under load: rollover while the auth server fails", processes, got, tokens, "of a call"})
+		if failed == 0 || tokens > 12 {
+			t.Errorf("%d token requests, %d of them while the server failed, want some of them then, and 12 at most", tokens, failed)
+		}
+		return true
+	})
 }
 
 // The auth server fails when a fleet starts. One process asks, all others take its
@@ -57,17 +66,22 @@ func TestColdStartWhileTheServerFails(t *testing.T) {
 	f := newFleet(t, memory, authConfig{})
 	f.start(processes)
 	f.do("fail", http.StatusServiceUnavailable)
-	down := f.visit("/", "").wait(time.Now(), nil, nil)
-	tokens := len(f.requests())
+	begin := time.Now()
+	down := f.visit("/", "").wait(begin, nil, nil)
+	took, tokens := time.Since(begin), len(f.requests())
 	if down.Served != 0 {
 		t.Errorf("%d requests served without a token", down.Served)
 	}
-	if tokens > 6 { // twice, with two retries each
-		t.Errorf("%d token requests while the server failed, want 6 at most", tokens)
+	most := 6 // twice, with two retries each
+	for pause := 200 * time.Millisecond; pause < took; pause *= 2 {
+		most += 3 // and once more after each pause, which doubles
+	}
+	if tokens > most {
+		t.Errorf("%d token requests while the server failed, want %d at most in %v", tokens, most, took)
 	}
 	f.do("fail", 0)
-	<-time.After(2 * time.Second) // the pause after a failure
-	begin := time.Now()
+	<-time.After(2*time.Second + took) // the pause after a failure
+	begin = time.Now()
 	got := f.visit("/", "").wait(begin, []string{guest}, nil)
 	results.add(t, row{"cold start: the auth server is back", processes, got, len(f.requests()) - tokens, "of a call"})
 	wantTokens(t, len(f.requests())-tokens, 1)
@@ -82,19 +96,26 @@ func TestRollover(t *testing.T) {
 		slow      = 600 * time.Millisecond // many times what a call takes
 	)
 	f := newFleet(t, memory, authConfig{TokenLife: life, RenewWithin: life / 2})
-	issued := f.guestsSince(processes)
+	f.guestsSince(processes)
 	f.do("delay", slow)
-	<-time.After(time.Until(issued.Add(life * 2 / 3)))
-	before := f.counts()
-	f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
-	<-time.After(time.Until(issued.Add(life)))
-	got, after := f.unload(), f.counts()
-	results.add(t, row{"under load: rollover", processes, got, after.TokenRequests - before.TokenRequests, "of a call"})
-	wantTokens(t, after.TokenRequests-before.TokenRequests, 1)
-	if before.TokenRequests != 1 || after.Issued != 2 {
-		t.Errorf("%d token requests before, and %d tokens issued in all, want 1 and 2", before.TokenRequests, after.Issued)
-	}
-	if got.Slowest >= slow {
-		t.Errorf("a call has taken %v, want less than the %v that the token request takes", got.Slowest, slow)
+	for try := 1; ; try++ {
+		issued := f.requests()[try-1].Answered
+		<-time.After(time.Until(issued.Add(life * 2 / 3)))
+		before := f.counts()
+		f.load(load{Path: "/", Every: 50 * time.Millisecond, Want: []string{guest}})
+		<-time.After(time.Until(issued.Add(life)))
+		got, after := f.unload(), f.counts()
+		results.add(t, row{"under load: rollover", processes, got, after.TokenRequests - before.TokenRequests, "of a call"})
+		wantTokens(t, after.TokenRequests-before.TokenRequests, 1)
+		if before.TokenRequests != try || after.Issued != try+1 {
+			t.Errorf("%d token requests before, and %d tokens issued in all, want %d and %d", before.TokenRequests, after.Issued, try, try+1)
+		}
+		switch {
+		case got.Slowest < slow || t.Failed():
+			return
+		case try == 5: // a machine can be busy, but not each time
+			t.Errorf("each time a call has taken %v or so, want less than the %v that the token request takes", got.Slowest, slow)
+			return
+		}
 	}
 }

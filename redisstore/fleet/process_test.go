@@ -17,7 +17,7 @@ import (
 )
 
 // patience is how long something may take that has to happen.
-const patience = 60 * time.Second
+const patience = 2 * time.Minute
 
 // childProgram returns what children run: this binary, or one without the race
 // detector, as two hundred with it are more than a small machine can bear.

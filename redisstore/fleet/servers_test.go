@@ -1,6 +1,8 @@
 package fleet_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -31,19 +33,31 @@ func TestFailover(t *testing.T) {
 	const processes = 10
 	f := newFleet(t, memory, authConfig{})
 	primary := redistest.Start(t)
-	redistest.StartReplica(t, primary)
+	replica := redistest.StartReplica(t, primary)
 	f.config.Redis = redistest.StartSentinel(t, primary).URL() + "?master_set=" + redistest.Main
 	f.start(processes)
-	cookie := f.loginFor(time.Hour)
+	cookie, _ := f.loginFor(time.Hour)
 	f.load(load{Path: "/", Every: 100 * time.Millisecond, Want: []string{guest}})
 	f.load(load{Path: "/", Cookie: cookie, Every: 100 * time.Millisecond, Want: []string{ada}})
 	<-time.After(2 * time.Second)
 	primary.Kill()
 	<-time.After(8 * time.Second)
+	f.eventually("the replica has become the primary", func() bool {
+		return strings.Contains(replica.Do("INFO", "replication"), "role:master")
+	})
 	got := f.unload()
 	results.add(t, row{"failover", processes, got, len(f.requests()), "of a call"})
 	wantTokens(t, len(f.requests()), 1)
-	f.post(f.shops[0], "/forget", cookie, nil)
-	<-time.After(time.Second)
+	f.eventually("she can sign out", func() bool {
+		req, err := http.NewRequest(http.MethodPost, f.shops[0].url+"/forget", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ := send(req, cookie)
+		return v.Error == ""
+	})
+	for _, s := range f.shops {
+		f.eventually(s.name+" knows of it", func() bool { return get(s.url, cookie).Who == guest })
+	}
 	f.wantAll(cookie, guest)
 }

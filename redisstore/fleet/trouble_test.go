@@ -38,7 +38,7 @@ func TestSmallTroubles(t *testing.T) {
 	f.load(load{Path: "/", Every: 200 * time.Millisecond, Want: []string{guest}})
 	cookies := make([]string, customers)
 	for i := range cookies {
-		cookies[i] = f.loginFor(life)
+		cookies[i], _ = f.loginFor(life)
 		f.load(load{Path: "/", Cookie: cookies[i], Every: 200 * time.Millisecond, Want: []string{ada}})
 	}
 	for end := time.Now().Add(day); time.Now().Before(end); {
