@@ -3,7 +3,7 @@ package filestore_test
 import "testing"
 
 func BenchmarkGet(b *testing.B) {
-	s := open(b, b.TempDir())
+	s := open(b, tempDir(b))
 	if err := s.Set(b.Context(), key, make([]byte, 2000), 0); err != nil {
 		b.Fatal(err)
 	}
@@ -16,7 +16,7 @@ func BenchmarkGet(b *testing.B) {
 }
 
 func BenchmarkSet(b *testing.B) {
-	s := open(b, b.TempDir())
+	s := open(b, tempDir(b))
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := s.Set(b.Context(), key, make([]byte, 2000), 0); err != nil {

@@ -21,12 +21,12 @@ func open(t testing.TB, dir string) *filestore.Store {
 // does.
 func TestStoreConforms(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	storagetest.Run(t, func(t *testing.T) bearer.Storage { return open(t, dir) })
 }
 
 func TestSharedStoreConforms(t *testing.T) {
 	t.Parallel()
-	s := open(t, t.TempDir())
+	s := open(t, tempDir(t))
 	storagetest.Run(t, func(*testing.T) bearer.Storage { return s })
 }

@@ -16,7 +16,7 @@ import (
 func TestFailedSteps(t *testing.T) {
 	for _, step := range filestore.Steps {
 		t.Run(step, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			set(t, s, "old", 0)
 			failing := open(t, dir)
@@ -61,7 +61,7 @@ func TestFailedSteps(t *testing.T) {
 
 // The steps come in the one order in which nothing is lost.
 func TestOrderOfSteps(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, tempDir(t))
 	var taken []string
 	s.Intercept(func(step string) error {
 		taken = append(taken, step)
@@ -79,7 +79,7 @@ func TestOrderOfSteps(t *testing.T) {
 }
 
 func TestFailedDelete(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, tempDir(t))
 	set(t, s, "old", 0)
 	s.Intercept(func(string) error { return syscall.EROFS })
 	wantErr(t, "Delete", s.Delete(t.Context(), key), "cannot be removed: read-only file system")
@@ -91,10 +91,10 @@ func TestFailedDelete(t *testing.T) {
 
 // What one who was killed has left is of no use to the next, whatever it is.
 func TestLeftovers(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s := open(t, dir)
 	set(t, s, "old", 0)
-	outside := filepath.Join(t.TempDir(), "outside")
+	outside := filepath.Join(tempDir(t), "outside")
 	must(t, os.WriteFile(outside, []byte("outside"), 0o600))
 	for name, leave := range map[string]func(path string) error{
 		"a file": func(path string) error { return os.WriteFile(path, []byte("half"), 0o400) },

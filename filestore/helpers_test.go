@@ -95,6 +95,16 @@ func mode(t *testing.T, path string) fs.FileMode {
 	return info.Mode()
 }
 
+// tempDir is a directory to which nobody else may write, whatever the umask allows.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Chmod(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 func must(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {

@@ -27,7 +27,7 @@ func TestLockOfAClockThatWasAhead(t *testing.T) {
 		{"ahead, and longer", time.Hour, 2 * time.Hour, true},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			start := make(chan time.Time, 1)
 			synctest.Test(t, func(t *testing.T) { // a bubble's clock begins at the same time as the next one's
 				start <- time.Now()

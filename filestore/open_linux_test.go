@@ -18,7 +18,7 @@ func setFSUID(t *testing.T, uid int) { must(t, syscall.Setfsuid(uid)) }
 
 // Nothing has to be closed, so nothing may stay open.
 func TestLeavesNothingOpen(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s, other := open(t, dir), open(t, dir)
 	all := func() {
 		set(t, s, "a", time.Millisecond)

@@ -14,7 +14,7 @@ import (
 )
 
 func TestOwnerAlone(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
+	dir := filepath.Join(tempDir(t), "a", "b")
 	s := open(t, dir)
 	set(t, s, "a", 0)
 	if _, err := s.TryLock(t.Context(), key, time.Hour); err != nil {
@@ -40,7 +40,7 @@ func TestOwnerAlone(t *testing.T) {
 }
 
 func TestNewRefuses(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	must(t, os.WriteFile(filepath.Join(dir, "file"), nil, 0o600))
 	for _, bits := range []os.FileMode{0o777, 0o720, 0o702, os.ModeSticky | 0o777} {
 		path := filepath.Join(dir, fmt.Sprintf("%o", bits))
@@ -69,7 +69,7 @@ func TestNewRefuses(t *testing.T) {
 
 // What has become of the directory counts, not what it was.
 func TestDirectoryOpenedUpLater(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a")
+	dir := filepath.Join(tempDir(t), "a")
 	s := open(t, dir)
 	set(t, s, "v4lue", 0)
 	must(t, os.Chmod(dir, 0o770))

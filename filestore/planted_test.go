@@ -15,7 +15,7 @@ import (
 
 // planted are what somebody may have put in the place of a file.
 func planted(t *testing.T) map[string]func(path string) error {
-	outside := filepath.Join(t.TempDir(), "outside")
+	outside := filepath.Join(tempDir(t), "outside")
 	must(t, os.WriteFile(outside, filestore.Encode(1<<62, key, []byte("planted")), 0o600))
 	return map[string]func(path string) error{
 		"a link":           func(path string) error { return os.Symlink(outside, path) },
@@ -28,7 +28,7 @@ func planted(t *testing.T) map[string]func(path string) error {
 func TestPlantedValues(t *testing.T) {
 	for name, plant := range planted(t) {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			must(t, plant(valuePath(dir)))
 			for range 2 {
@@ -56,7 +56,7 @@ func TestPlantedValues(t *testing.T) {
 
 // A link within the directory is none to follow either.
 func TestLinkWithin(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s := open(t, dir)
 	set(t, s, "a", 0)
 	must(t, os.Rename(valuePath(dir), filepath.Join(dir, "other")))
@@ -68,7 +68,7 @@ func TestLinkWithin(t *testing.T) {
 func TestPlantedLock(t *testing.T) {
 	for name, plant := range planted(t) {
 		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			must(t, plant(filepath.Join(dir, "lock")))
 			wantErr(t, "Set", s.Set(t.Context(), key, []byte("v4lue"), 0), "the file lock in "+dir+" cannot be locked: it is not a file")
@@ -83,7 +83,7 @@ func TestDirectoryOfAnother(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("only root can give a directory away")
 	}
-	dir := filepath.Join(t.TempDir(), "a")
+	dir := filepath.Join(tempDir(t), "a")
 	s := open(t, dir)
 	must(t, os.Chown(dir, 65534, -1))
 	_, err := filestore.New(dir)
@@ -94,13 +94,12 @@ func TestDirectoryOfAnother(t *testing.T) {
 
 // Where nothing can be written all can be read.
 func TestReadOnly(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a")
+	dir := filepath.Join(tempDir(t), "a")
 	s := open(t, dir)
 	set(t, s, "v4lue", 0)
 	must(t, s.Set(t.Context(), "ended", nil, time.Millisecond))
 	defer os.Chmod(dir, 0o700)
-	asNobody(t, func() {
-		must(t, os.Chmod(filepath.Dir(filepath.Dir(dir)), 0o755))
+	asNobody(t, dir, func() {
 		must(t, os.Chmod(dir, 0o555))
 		must(t, os.Chmod(valuePath(dir), 0o444))
 		must(t, os.Chmod(filepath.Join(dir, "lock"), 0o666))
@@ -112,12 +111,20 @@ func TestReadOnly(t *testing.T) {
 	})
 }
 
-// asNobody calls prepare, and then f as one for whom permissions count.
-func asNobody(t *testing.T, prepare, f func()) {
+// asNobody calls prepare, and then f as one for whom permissions count, and who gets to
+// dir, which is in a temporary directory of the test's.
+func asNobody(t *testing.T, dir string, prepare, f func()) {
 	prepare()
 	if os.Geteuid() == 0 {
 		if runtime.GOOS != "linux" {
 			t.Skip("root may write everywhere")
+		}
+		must(t, os.Chmod(filepath.Dir(dir), 0o755))
+		must(t, os.Chmod(filepath.Dir(filepath.Dir(dir)), 0o755))
+		for d := dir; d != filepath.Dir(d); d = filepath.Dir(d) {
+			if mode(t, d).Perm()&1 == 0 {
+				t.Skipf("nobody but root gets into %s: set TMPDIR to a directory that is open to others", d)
+			}
 		}
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()

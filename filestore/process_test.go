@@ -50,7 +50,7 @@ func count(ctx context.Context, args []string) error {
 func TestProcessesExclude(t *testing.T) {
 	t.Parallel()
 	const processes, times = 4, 25
-	dir := t.TempDir()
+	dir := tempDir(t)
 	var all sync.WaitGroup
 	for range processes {
 		cmd := child(t, "count", dir, strconv.Itoa(times))
@@ -67,7 +67,7 @@ func TestProcessesExclude(t *testing.T) {
 // Of those who come first to a directory one makes it and its lock.
 func TestManyBegin(t *testing.T) {
 	for range 20 {
-		dir := filepath.Join(t.TempDir(), "a", "b")
+		dir := filepath.Join(tempDir(t), "a", "b")
 		var all sync.WaitGroup
 		for range 8 {
 			all.Go(func() {
@@ -117,7 +117,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	for _, step := range filestore.Steps {
 		t.Run("Set, "+step, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			set(t, s, string(long("old")), 0)
 			wantKilled(t, child(t, "die", dir, step, "Set").Run())
@@ -134,7 +134,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	for _, step := range []string{"remove", "sync directory"} {
 		t.Run("Delete, "+step, func(t *testing.T) {
 			t.Parallel()
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			set(t, s, "old", 0)
 			wantKilled(t, child(t, "die", dir, step, "Delete").Run())
@@ -145,7 +145,7 @@ func TestKilledAtEachStep(t *testing.T) {
 	}
 	t.Run("TryLock, sync directory", func(t *testing.T) {
 		t.Parallel()
-		s := open(t, t.TempDir())
+		s := open(t, tempDir(t))
 		wantKilled(t, child(t, "die", strings.TrimPrefix(s.String(), "filestore.Store in "), "sync directory", "TryLock").Run())
 		if _, err := s.TryLock(t.Context(), key, time.Minute); !errors.Is(err, bearer.ErrLocked) {
 			t.Errorf("TryLock = %v, want %v, since the lease lasts", err, bearer.ErrLocked)
@@ -177,7 +177,7 @@ func write(ctx context.Context, args []string) error {
 func TestKilledAtAnyTime(t *testing.T) {
 	t.Parallel()
 	for range 20 {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		cmd := child(t, "write", dir)
 		out, err := cmd.StdoutPipe()
 		must(t, err)
@@ -225,7 +225,7 @@ func hold(ctx context.Context, args []string) error {
 // process has ended.
 func TestWaitsForAnotherProcess(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s := open(t, dir)
 	set(t, s, "old", 0)
 	cmd := child(t, "hold", dir)

@@ -19,7 +19,7 @@ import (
 )
 
 func TestSurvives(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b")
+	dir := filepath.Join(tempDir(t), "a", "b")
 	set(t, open(t, dir), "a", 0)
 	s := open(t, dir)
 	want(t, s, "a")
@@ -35,16 +35,16 @@ func TestSurvives(t *testing.T) {
 
 // The directory is where it was when the program began.
 func TestChangeOfDirectory(t *testing.T) {
-	t.Chdir(t.TempDir())
+	t.Chdir(tempDir(t))
 	s := open(t, "tokens")
 	set(t, s, "a", 0)
-	t.Chdir(t.TempDir())
+	t.Chdir(tempDir(t))
 	want(t, s, "a")
 }
 
 // Whatever has become of a file, it is not taken for a value, nor for none.
 func TestForeignFiles(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s := open(t, dir)
 	set(t, s, "v4lue", time.Hour)
 	good, err := os.ReadFile(valuePath(dir))
@@ -90,7 +90,7 @@ func TestForeignFiles(t *testing.T) {
 }
 
 func TestRefusesWhatIsTooLarge(t *testing.T) {
-	dir := t.TempDir()
+	dir := tempDir(t)
 	s := open(t, dir)
 	big := []byte(strings.Repeat("v4lue", 1<<20))
 	wantErr(t, "Set", s.Set(t.Context(), key, big, 0), "is too large")
@@ -116,7 +116,7 @@ func TestRefusesWhatIsTooLarge(t *testing.T) {
 
 func TestTTLs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := open(t, t.TempDir())
+		s := open(t, tempDir(t))
 		for _, ttl := range []time.Duration{0, math.MaxInt64, 1000 * time.Hour} {
 			set(t, s, "a", ttl)
 			pass(1000*time.Hour - 1)
@@ -147,7 +147,7 @@ func TestWaitingEnds(t *testing.T) {
 	for _, same := range []bool{true, false} {
 		t.Run(fmt.Sprintf("same Store %v", same), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				dir := t.TempDir()
+				dir := tempDir(t)
 				holder, s := open(t, dir), open(t, dir)
 				if same {
 					s = holder
@@ -183,7 +183,7 @@ func TestWaitingEnds(t *testing.T) {
 }
 
 func TestPrintsNoValue(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, tempDir(t))
 	set(t, s, "v4lue", 0)
 	l, err := s.TryLock(t.Context(), key, time.Hour)
 	must(t, err)

@@ -14,7 +14,7 @@ import (
 
 func TestReaderRemovesWhatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		s := open(t, dir)
 		set(t, s, "a", time.Minute)
 		s.RemoveEnded(key)
@@ -29,7 +29,7 @@ func TestReaderRemovesWhatHasEnded(t *testing.T) {
 // Who reads does not wait to remove.
 func TestReaderDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		s, other := open(t, dir), open(t, dir)
 		set(t, s, "a", time.Minute)
 		pass(time.Minute)
@@ -58,7 +58,7 @@ func TestReaderDoesNotWait(t *testing.T) {
 
 func TestSweep(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		s := open(t, dir)
 		foreign := filepath.Join(dir, "foreign.value")
 		must(t, os.WriteFile(foreign, []byte("foreign"), 0o600))
@@ -99,7 +99,7 @@ func TestSweep(t *testing.T) {
 func TestSweepAfterWrongClock(t *testing.T) {
 	for _, noted := range []string{"99999999999", "junk", "", "-5", "9999999999999999999999"} {
 		synctest.Test(t, func(t *testing.T) {
-			dir := t.TempDir()
+			dir := tempDir(t)
 			s := open(t, dir)
 			set(t, s, "a", time.Minute)
 			must(t, os.WriteFile(filepath.Join(dir, "lock"), []byte(noted), 0o600))
@@ -117,7 +117,7 @@ func TestSweepAfterWrongClock(t *testing.T) {
 // A lease that nobody has given back can be taken by another Store, as after a kill.
 func TestLeaseOfTheDead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		dir := t.TempDir()
+		dir := tempDir(t)
 		dead, err := open(t, dir).TryLock(t.Context(), key, time.Minute)
 		must(t, err)
 		s := open(t, dir)
