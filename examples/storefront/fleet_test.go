@@ -82,7 +82,6 @@ func (b *browser) shares(other *browser) *browser {
 // eventually waits until done.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()
-	const patience = 10 * time.Second
 	for begin := time.Now(); !done(); <-time.After(5 * time.Millisecond) {
 		if time.Since(begin) > patience {
 			t.Fatalf("%s: not within %v", what, patience)
@@ -129,10 +128,12 @@ func TestFleet(t *testing.T) {
 			}
 		}
 	}
-	// By now both have the customer in memory.
-	if p := b.get("/eu/cart"); p.field("storageReads") != "0" || !strings.HasPrefix(p.field("from"), "memory") {
-		t.Errorf("a customer who was here a moment ago costs %s reads of Redis, the token is from %q", p.field("storageReads"), p.field("from"))
-	}
+	// By now both have the customer in memory. That lasts for a second only if it is from
+	// before they heard of changes, or if the machine is too busy for them to hear.
+	eventually(t, "a customer who was here a moment ago costs no reads of Redis", func() bool {
+		p := b.get("/eu/cart").want(200, "")
+		return p.field("storageReads") == "0" && strings.HasPrefix(p.field("from"), "memory")
+	})
 	if b.cookie("__Host-session") != session {
 		t.Error("the session has a new id without a sign-in")
 	}
