@@ -76,8 +76,9 @@ type answer struct {
 
 // nodeError is what was thrown.
 type nodeError struct {
-	Name    string `json:"name"`
-	Message string `json:"message"`
+	Name       string `json:"name"`
+	Message    string `json:"message"`
+	TokenError bool   `json:"tokenError"` // it is one of js-auth's
 }
 
 func (e *nodeError) Error() string { return e.Name + ": " + e.Message }

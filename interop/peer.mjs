@@ -27,6 +27,14 @@ const systemClock = Date.now
 let ahead = 0
 Date.now = () => systemClock() + ahead
 
+// What js-auth has asked for, by address.
+const asked = []
+const realFetch = globalThis.fetch
+globalThis.fetch = (address, options) => {
+  asked.push(String(address))
+  return realFetch(address, options)
+}
+
 // What commands have made, by the names that they gave it.
 const storages = new Map()
 const helpers = new Map()
@@ -92,6 +100,7 @@ const commands = {
     await Promise.all(opened.splice(0).map((storage) => storage.dispose()))
     storages.clear()
     helpers.clear()
+    asked.length = 0
     ahead = 0
   },
 
@@ -141,8 +150,22 @@ const commands = {
   call: ({ helper, method, args = [] }) => helpers.get(helper)[method](...args),
   authenticate: ({ grant, options }) => jsAuth.authenticate(grant, options),
 
-  // library calls one of js-auth's functions that need no helper.
-  library: ({ name, args }) => jsAuth[name](...args),
+  // library calls one of js-auth's functions that need no helper, without the functions
+  // that old runtimes lack if it is to do with Node's Buffer.
+  async library({ name, args, buffer }) {
+    const { atob, btoa } = globalThis
+    if (buffer) {
+      globalThis.atob = globalThis.btoa = undefined
+    }
+    try {
+      return await jsAuth[name](...args)
+    } finally {
+      Object.assign(globalThis, { atob, btoa })
+    }
+  },
+
+  // asked is for what js-auth has asked since the last time.
+  asked: () => asked.splice(0),
 
   // withCookies calls a sales channel whose customers are in cookies, on the server or
   // in the browser, and returns what it has set.
@@ -167,7 +190,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     .then(() => commands[command](options))
     .then(
       (result) => answer(id, { result: result ?? null }),
-      (error) => answer(id, { error: { name: error.name, message: error.message } }),
+      (error) => answer(id, { error: { name: error.name, message: error.message, tokenError: error instanceof jsAuth.TokenError } }),
     )
 }
 process.exit(0) // Redis's connections would keep it

@@ -50,7 +50,6 @@ func genuineTokens(t *testing.T, w *world, partner *authHost) []genuine {
 		}
 		return a
 	}
-	const jwtBearer = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 	assertion := func(owner commercelayer.Owner, custom any) string {
 		t.Helper()
 		s, err := commercelayer.Assertion(commercelayer.AssertionClaims{Owner: owner, CustomClaim: custom})
@@ -80,6 +79,9 @@ func genuineTokens(t *testing.T, w *world, partner *authHost) []genuine {
 	allowed := grant("authorization_code", fields{
 		"clientId": commercelayertest.WebappID, "clientSecret": commercelayertest.WebappSecret, "code": code, "redirectUri": commercelayertest.WebappRedirectURI,
 	})
+	claimed := grant(jwtBearer, fields{
+		"clientId": commercelayertest.WebappID, "clientSecret": commercelayertest.WebappSecret, "assertion": assertion(commercelayer.Owner{}, json.RawMessage(names)),
+	})
 	again := grant("refresh_token", fields{
 		"clientId": commercelayertest.WebappID, "clientSecret": commercelayertest.WebappSecret, "refreshToken": allowed.RefreshToken,
 	})
@@ -95,6 +97,7 @@ func genuineTokens(t *testing.T, w *world, partner *authHost) []genuine {
 		{name: "integration", token: job.AccessToken, is: "integration:guest"},
 		{name: "custom claim", token: named.AccessToken, is: "integration:guest"},
 		{name: "webapp", token: allowed.AccessToken, is: "webapp:user"},
+		{name: "webapp with a custom claim", token: claimed.AccessToken, is: "webapp:guest"},
 		{name: "refreshed webapp", token: again.AccessToken, is: "webapp:user"},
 		{name: "user", token: user.AccessToken, is: "user:guest", noCore: true, provisioned: true},
 		{name: "another domain", token: partner.token(partner.header(nil), partner.claims(nil)), is: "sales_channel:guest"},
@@ -202,30 +205,44 @@ func (w *world) sameKind(t *testing.T, ours *commercelayer.Claims, payload json.
 	}
 }
 
-// wantEndpoints checks the addresses of the APIs, which an unverified token tells, as
-// js-auth gives them and as we do. Empty: none.
+// api is one whose address an unverified token tells.
+type api struct {
+	js   string // js-auth's function
+	ours func(token string) (string, error)
+}
+
+var (
+	coreAPI         = api{"getCoreApiBaseEndpoint", commercelayer.CoreAPIURL}
+	provisioningAPI = api{"getProvisioningApiBaseEndpoint", commercelayer.ProvisioningAPIURL}
+)
+
+// wantEndpoints checks the addresses of the APIs. Empty: none.
 func (w *world) wantEndpoints(t *testing.T, token, jsCore, core, jsProvisioning, provisioning string) {
 	t.Helper()
-	for _, api := range []struct {
-		js       string
-		ours     func(string) (string, error)
-		jsWant   string
-		oursWant string
-	}{
-		{"getCoreApiBaseEndpoint", commercelayer.CoreAPIURL, jsCore, core},
-		{"getProvisioningApiBaseEndpoint", commercelayer.ProvisioningAPIURL, jsProvisioning, provisioning},
-	} {
-		var js, quiet string // null is empty
-		err := w.library(api.js, &js, token)
-		if js != api.jsWant || threw(t, err) != map[bool]string{true: "InvalidTokenError"}[api.jsWant == ""] {
-			t.Errorf("%s: %q (%v), want %q", api.js, js, err, api.jsWant)
-		}
-		if err := w.library(api.js, &quiet, token, fields{"shouldThrow": false}); err != nil || quiet != api.jsWant {
-			t.Errorf("%s that does not throw: %q (%v), want %q", api.js, quiet, err, api.jsWant)
-		}
-		if got, err := api.ours(token); got != api.oursWant || (err == nil) != (api.oursWant != "") {
-			t.Errorf("in place of %s we say %q (%v), want %q", api.js, got, err, api.oursWant)
-		}
+	for _, quiet := range []bool{false, true} {
+		w.wantEndpoint(t, coreAPI, token, quiet, jsCore, core)
+		w.wantEndpoint(t, provisioningAPI, token, quiet, jsProvisioning, provisioning)
+	}
+}
+
+// wantEndpoint checks one address, as js-auth gives it and as we do. For none we give an
+// error; js-auth throws, or gives null if it is to be quiet.
+func (w *world) wantEndpoint(t *testing.T, a api, token string, quiet bool, jsWant, want string) {
+	t.Helper()
+	args, throws := []any{token}, ""
+	if quiet {
+		args = append(args, fields{"shouldThrow": false})
+	} else if jsWant == "" {
+		throws = jsFormat
+	}
+	var js string // null is empty
+	err := w.library(a.js, &js, args...)
+	wantThrown(t, err, throws)
+	if js != jsWant {
+		t.Errorf("%s: %q (%v), want %q", a.js, js, err, jsWant)
+	}
+	if got, err := a.ours(token); got != want || (err == nil) != (want != "") {
+		t.Errorf("in place of %s we say %q (%v), want %q", a.js, got, err, want)
 	}
 }
 
@@ -279,12 +296,9 @@ func TestDecodingOfOddTokens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	padded, special := slices.Clone(text), ""
+	padded, special := slices.Clone(text), special(string(text))
 	for len(padded)%3 == 0 {
 		padded = append(padded, ' ')
-	}
-	for n := 0; !strings.Contains(special, "-") || !strings.Contains(special, "_"); n++ { // of which one of three has both
-		special = part("{" + strings.Repeat(" ", n) + string(text[1:len(text)-1]) + `,"x":"~~~???"}`)
 	}
 	tests := []struct {
 		name  string
@@ -302,7 +316,7 @@ func TestDecodingOfOddTokens(t *testing.T) {
 		{"no signature", parts[0] + "." + parts[1] + ".", "", true},
 		{"letters of base64url", with(special), "", true},
 
-		{"letters of base64", with(strings.NewReplacer("-", "+", "_", "/").Replace(special)), "", false},
+		{"letters of base64", with(plain(special)), "", false},
 		{"padding", with(base64.URLEncoding.EncodeToString(padded)), "", false},
 		{"four parts", good + ".more", "", false},
 		{"a list", with(part("[]")), "", false},
@@ -326,63 +340,17 @@ func TestDecodingOfOddTokens(t *testing.T) {
 	}
 }
 
-// Assertions are the same, but for the time, and the service takes both.
-func TestAssertions(t *testing.T) {
-	w := newService(t, commercelayertest.Options{})
-	tests := []struct {
-		name   string
-		js     fields
-		claims commercelayer.AssertionClaims
-		empty  bool
-	}{
-		{"owner", fields{"owner": fields{"type": "Customer", "id": ada}}, commercelayer.AssertionClaims{Owner: commercelayer.Owner{Type: "Customer", ID: ada}}, false},
-		{"custom claim", fields{"custom_claim": json.RawMessage(names)}, commercelayer.AssertionClaims{CustomClaim: json.RawMessage(names)}, false},
-		{"both", fields{"owner": fields{"type": "User", "id": "1234"}, "custom_claim": fields{"name": "Jörg"}},
-			commercelayer.AssertionClaims{Owner: commercelayer.Owner{Type: "User", ID: "1234"}, CustomClaim: map[string]string{"name": "Jörg"}}, false},
-		{"neither", fields{}, commercelayer.AssertionClaims{}, true}, // which the service refuses
+// special is a part with one more claim and both letters in which base64url differs from
+// base64.
+func special(claims string) (letters string) {
+	for n := 0; !strings.Contains(letters, "-") || !strings.Contains(letters, "_"); n++ { // which one of three has
+		letters = part("{" + strings.Repeat(" ", n) + claims[1:len(claims)-1] + `,"x":"~~~???"}`)
 	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			const claim = "https://commercelayer.io/claims"
-			var js string
-			if err := w.library("createAssertion", &js, fields{"payload": fields{claim: test.js}}); err != nil {
-				t.Fatal(err)
-			}
-			ours, err := commercelayer.Assertion(test.claims)
-			if (err != nil) != test.empty {
-				t.Fatalf("we say %v, want an error: %v", err, test.empty)
-			}
-			said := map[string]string{}
-			for name, assertion := range map[string]string{"js-auth": js, "we": ours} {
-				if assertion == "" {
-					continue
-				}
-				var d struct {
-					Header  map[string]any
-					Payload map[string]any
-				}
-				if err := w.library("jwtDecode", &d, assertion); err != nil {
-					t.Fatal(err)
-				}
-				if iat, ok := d.Payload["iat"].(float64); !ok || time.Since(time.Unix(int64(iat), 0)).Abs() > time.Minute {
-					t.Errorf("%s: iat is %v", name, d.Payload["iat"])
-				}
-				delete(d.Payload, "iat")
-				said[name] = text(d.Header) + text(d.Payload)
-
-				var a authorization
-				options := fields{"clientId": channelID, "clientSecret": commercelayertest.SalesChannelSecret, "scope": market, "domain": w.domain, "assertion": assertion}
-				w.js.do(t, "authenticate", fields{"grant": "urn:ietf:params:oauth:grant-type:jwt-bearer", "options": options}, &a)
-				if (a.AccessToken == "") != test.empty {
-					t.Errorf("the service gives a token for %s's: %v", name, a.AccessToken != "")
-				}
-			}
-			if !test.empty && said["we"] != said["js-auth"] {
-				t.Errorf("we say %s, js-auth %s", said["we"], said["js-auth"])
-			}
-		})
-	}
+	return letters
 }
+
+// plain is a part in the letters of base64.
+var plain = strings.NewReplacer("-", "+", "_", "/").Replace
 
 func text(value any) string {
 	b, err := json.Marshal(value)

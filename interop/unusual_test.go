@@ -80,7 +80,7 @@ func (h *authHost) plain() string {
 	for n := 0; ; n++ {
 		token := h.token(h.header(nil), h.claims(fields{"rand": n}))
 		cut := strings.LastIndex(token, ".")
-		if signature := strings.NewReplacer("-", "+", "_", "/").Replace(token[cut:]); signature != token[cut:] {
+		if signature := plain(token[cut:]); signature != token[cut:] {
 			return token[:cut] + signature
 		}
 	}
@@ -206,24 +206,26 @@ func TestRequestsForKeys(t *testing.T) {
 	}
 }
 
+// pinned is a verifier of ours for the public service, by a key that it is given. It may
+// take old issuers.
+func (w *world) pinned(old bool, key fields) *inspector {
+	w.t.Helper()
+	us := &inspector{base: w.base, asked: map[string]int{}}
+	var err error
+	us.Verifier, err = commercelayer.NewVerifier(commercelayertest.Slug, &commercelayer.VerifierOptions{
+		KeySet: []byte(text(fields{"keys": []fields{key}})), OldIssuers: old, Base: us,
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return us
+}
+
 // A key that is given is used, and nothing is asked for; old tokens of the public service
 // are taken by those who want them.
 func TestGivenKeys(t *testing.T) {
 	partner := newAuthHost(t, "partner.test", partnerKey(), "partner")
 	w := newService(t, commercelayertest.Options{})
-	verifier := func(old bool, keySet fields) *inspector {
-		t.Helper()
-		set, err := json.Marshal(keySet)
-		if err != nil {
-			t.Fatal(err)
-		}
-		us := &inspector{base: w.base, asked: map[string]int{}}
-		us.Verifier, err = commercelayer.NewVerifier(commercelayertest.Slug, &commercelayer.VerifierOptions{KeySet: set, OldIssuers: old, Base: us})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return us
-	}
 	issued := func(issuer any) string {
 		return partner.token(partner.header(nil), partner.claims(fields{"iss": issuer}))
 	}
@@ -248,7 +250,7 @@ func TestGivenKeys(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w.jsSays(t, test.token, test.js, fields{"jwk": test.key})
-			us := verifier(test.old, fields{"keys": []fields{test.key}})
+			us := w.pinned(test.old, test.key)
 			us.says(t, test.token, test.ours)
 			wantAsked(t, us, map[string]int{})
 		})

@@ -67,19 +67,35 @@ func (i *inspector) says(t *testing.T, token string, want error) *commercelayer.
 	return a.Claims.(*commercelayer.Claims)
 }
 
-// jsSays checks what js-auth's jwtVerify throws: the beginning of its name and message.
-// Empty: nothing, and it returns what it decodes.
+// jsSays checks what js-auth's jwtVerify throws, see [wantThrown]. Empty: nothing, and it
+// returns what it decodes.
 func (w *world) jsSays(t *testing.T, token, want string, options ...any) {
 	t.Helper()
 	var verified, decoded decodedByJS
 	err := w.library("jwtVerify", &verified, append([]any{token}, options...)...)
-	switch got := threw(t, err); {
-	case got == "" && want == "":
-		if err := w.library("jwtDecode", &decoded, token); err != nil || !reflect.DeepEqual(verified, decoded) {
-			t.Errorf("js-auth verifies %s, and decodes %s (%v)", verified.Payload, decoded.Payload, err)
-		}
-	case want == "" || err == nil || !strings.HasPrefix(err.Error(), want):
+	wantThrown(t, err, want)
+	if err != nil {
+		return
+	}
+	if err := w.library("jwtDecode", &decoded, token); err != nil || !reflect.DeepEqual(verified, decoded) {
+		t.Errorf("js-auth verifies %s, and decodes %s (%v)", verified.Payload, decoded.Payload, err)
+	}
+}
+
+// wantThrown checks what js-auth throws: the beginning of its name and message, empty if
+// nothing, and that its own errors are of the type that they have in common.
+func wantThrown(t *testing.T, err error, want string) {
+	t.Helper()
+	if threw(t, err) == "" && want == "" {
+		return
+	}
+	if want == "" || err == nil || !strings.HasPrefix(err.Error(), want) {
 		t.Errorf("js-auth throws %v, want %q", err, want)
+		return
+	}
+	e, _ := errors.AsType[*nodeError](err)
+	if own := e.Name == "InvalidTokenError" || e.Name == "TokenExpiredError"; e.TokenError != own {
+		t.Errorf("js-auth's %s is a TokenError: %v, want %v", e.Name, e.TokenError, own)
 	}
 }
 
