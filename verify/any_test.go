@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -112,16 +113,19 @@ func TestTokenRefused(t *testing.T) {
 		}
 	}
 
-	ctx, cancel := context.WithCancel(t.Context())
-	told = nil
-	cold := newVerifier(t, &verify.Options{Observer: refusals(&told), Base: roundTrip(func(r *http.Request) (*http.Response, error) {
-		cancel()
-		<-r.Context().Done()
-		return nil, r.Context().Err()
-	})}, verify.Issuer{Name: authName, KeySetURL: keysURL, Algorithms: []string{"ES256"}})
-	if _, err := cold.Verify(ctx, good); !errors.Is(err, context.Canceled) || len(told) > 0 {
-		t.Errorf("a request that has ended: %v, told %v, want nothing told", err, told)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		told = nil
+		cold := newVerifier(t, &verify.Options{Observer: refusals(&told), Base: roundTrip(func(r *http.Request) (*http.Response, error) {
+			cancel()
+			<-r.Context().Done()
+			return nil, r.Context().Err()
+		})}, fetched)
+		if _, err := cold.Verify(ctx, signer().good()); !errors.Is(err, context.Canceled) || len(told) > 0 {
+			t.Errorf("a request that has ended: %v, told %v, want nothing told", err, told)
+		}
+		pass(time.Minute) // the request ends too
+	})
 }
 
 // Who forgets the kid is told so.

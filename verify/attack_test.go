@@ -281,4 +281,7 @@ func TestTypes(t *testing.T) {
 		token := with(typ)
 		wantRefusal(t, check(v, token), token, verify.ErrMalformed)
 	}
+	narrow.Types = []string{} // which is not the default
+	token := with(`,"typ":"JWT"`)
+	wantRefusal(t, check(newVerifier(t, nil, narrow), token), token, verify.ErrMalformed)
 }

@@ -64,7 +64,7 @@ type rawClaims struct {
 
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *rawClaims) UnmarshalJSON(b []byte) error {
-	set, err := strict(b)
+	set, err := strict(b, false)
 	if err != nil {
 		return err
 	}

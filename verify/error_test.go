@@ -42,24 +42,25 @@ func TestDetails(t *testing.T) {
 	s := signer()
 	v := newVerifier(t, nil, issuerOf(s))
 	for want, token := range map[string]string{
-		"the token is over 16 KiB":                                       strings.Repeat("A", 16<<10+1),
-		"the token has not three parts":                                  s.good() + ".",
-		"the token has a line break":                                     s.good() + "\n",
-		"the token's header is not base64url":                            "=" + s.good(),
-		"the token has a part that is not a JSON object":                 s.sign("[]", goodClaims()),
-		"the token has text that is not UTF-8":                           s.good("\"x\":\"\xff\""),
-		"the token's JSON is nested too deeply":                          s.good(`"x":` + nested(16)),
-		"the token has a member twice, or two that differ in case alone": s.good(`"x":1,"X":1`),
-		"the token has a number that is out of range":                    s.good(`"x":1e400`),
-		"the token's header has jku, which is not taken from tokens":     s.sign(`{"alg":"ES256","jku":1}`, goodClaims()),
-		"the token's header has no alg":                                  s.sign(`{}`, goodClaims()),
-		"the token's kid is not a text":                                  s.sign(`{"alg":"ES256","kid":1,"typ":1}`, goodClaims()), // the first one
-		"the token's typ says that it is none for here":                  s.sign(`{"alg":"ES256","typ":"x"}`, goodClaims()),
-		"the token's claims are not a JSON object":                       s.token("null"),
-		"the token has no iss":                                           s.token(`{}`),
-		"the token has no exp":                                           s.token(`{"iss":"` + authName + `"}`),
-		"the token's exp is not a number of whole seconds":               s.token(`{"exp":"1"}`),
-		"the token's aud is not a text or a list of texts":               s.good(`"aud":{}`),
+		"the token is over 16 KiB":                                                   strings.Repeat("A", 16<<10+1),
+		"the token has not three parts":                                              s.good() + ".",
+		"the token has a line break":                                                 s.good() + "\n",
+		"the token's header is not base64url":                                        "=" + s.good(),
+		"the token has a part that is not a JSON object":                             s.sign("[]", goodClaims()),
+		"the token has text that is not UTF-8":                                       s.good("\"x\":\"\xff\""),
+		"the token's JSON is nested too deeply":                                      s.good(`"x":` + nested(16)),
+		"the token has a member twice, or two that differ in case alone":             s.good(`"x":1,"X":1`),
+		"the token has a number that is out of range":                                s.good(`"x":1e400`),
+		"the token's header has jku, which is not taken from tokens":                 s.sign(`{"alg":"ES256","jku":1}`, goodClaims()),
+		"the token's header has a number that is not a whole one of up to 15 digits": s.sign(`{"alg":"ES256","x":0.5}`, goodClaims()),
+		"the token's header has no alg":                                              s.sign(`{}`, goodClaims()),
+		"the token's kid is not a text":                                              s.sign(`{"alg":"ES256","kid":1,"typ":1}`, goodClaims()), // the first one
+		"the token's typ says that it is none for here":                              s.sign(`{"alg":"ES256","typ":"x"}`, goodClaims()),
+		"the token's claims are not a JSON object":                                   s.token("null"),
+		"the token has no iss":                                                       s.token(`{}`),
+		"the token has no exp":                                                       s.token(`{"iss":"` + authName + `"}`),
+		"the token's exp is not a number of whole seconds":                           s.token(`{"exp":"1"}`),
+		"the token's aud is not a text or a list of texts":                           s.good(`"aud":{}`),
 	} {
 		err := check(v, token)
 		wantRefusal(t, err, token, verify.ErrMalformed, verify.ErrMissingClaim)

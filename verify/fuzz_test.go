@@ -8,7 +8,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"math/rand/v2"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -72,6 +75,9 @@ func compareClaims(t *testing.T, own *verify.Claims, theirs jwt.MapClaims) {
 	if why := ambiguity(own.Raw); why != "" {
 		t.Errorf("accepted, though %s", why)
 	}
+	if slices.ContainsFunc(numbers(own.Raw), isExtreme) {
+		t.Errorf("accepted, with the numbers %q", numbers(own.Raw))
+	}
 	for name := range theirs {
 		for _, ours := range []string{"iss", "sub", "aud", "exp", "nbf", "iat", "jti"} {
 			if name != ours && strings.EqualFold(name, ours) {
@@ -105,20 +111,25 @@ func wantOwnRule(t *testing.T, err error, token string, c jwt.MapClaims) {
 		"the token's claims are not a JSON object":                       len(c) == 0,
 		"the token's JSON is nested too deeply":                          strings.Contains(ambiguous, "depth"),
 		"the token has a member twice, or two that differ in case alone": strings.Contains(ambiguous, "name"),
-		"the token's header has no alg":                                  one(h, "alg"),
-		"the token's alg is not a text":                                  one(h, "alg"),
-		"the token's kid is not a text":                                  one(h, "kid"),
-		"the token's typ is not a text":                                  one(h, "typ"),
-		"the token's iss is not a text":                                  one(c, "iss"),
-		"the token's sub is not a text":                                  one(c, "sub"),
-		"the token's jti is not a text":                                  one(c, "jti"),
-		"the token's aud is not a text or a list of texts":               one(c, "aud"),
-		"the token's typ says that it is none for here":                  isText(h["typ"]),
-		"the token has no iss":                                           c["iss"] == nil || c["iss"] == "",
-		"the token's issuer is unknown":                                  c["iss"] != authName,
-		"the token is for another audience":                              c["aud"] != nil,
-		"the token's key is not in its issuer's key set":                 isText(h["kid"]) && h["kid"] != "k",
-		"the token has a line break":                                     strings.ContainsAny(token, "\r\n"),
+		"the token has a number that is out of range":                    slices.ContainsFunc(numbers(claims), isExtreme),
+		"the token's header has a number that is not a whole one of up to 15 digits": slices.ContainsFunc(numbers(header), func(n string) bool {
+			_, err := strconv.ParseInt(n, 10, 64)
+			return err != nil || len(n) > 15
+		}),
+		"the token's header has no alg":                    one(h, "alg"),
+		"the token's alg is not a text":                    one(h, "alg"),
+		"the token's kid is not a text":                    one(h, "kid"),
+		"the token's typ is not a text":                    one(h, "typ"),
+		"the token's iss is not a text":                    one(c, "iss"),
+		"the token's sub is not a text":                    one(c, "sub"),
+		"the token's jti is not a text":                    one(c, "jti"),
+		"the token's aud is not a text or a list of texts": one(c, "aud"),
+		"the token's typ says that it is none for here":    isText(h["typ"]),
+		"the token has no iss":                             c["iss"] == nil || c["iss"] == "",
+		"the token's issuer is unknown":                    c["iss"] != authName,
+		"the token is for another audience":                c["aud"] != nil,
+		"the token's key is not in its issuer's key set":   isText(h["kid"]) && h["kid"] != "k",
+		"the token has a line break":                       strings.ContainsAny(token, "\r\n"),
 	}
 	for _, name := range []string{"exp", "nbf", "iat"} {
 		number, is := c[name].(float64)
@@ -132,6 +143,29 @@ func wantOwnRule(t *testing.T, err error, token string, c jwt.MapClaims) {
 	if !rules[own.Description()] {
 		t.Errorf("golang-jwt accepts what we refuse: %v\nheader: %q\nclaims: %q", err, header, claims)
 	}
+}
+
+// numbers are those of an object, as they are written.
+func numbers(b []byte) (all []string) {
+	d := json.NewDecoder(bytes.NewReader(b))
+	d.UseNumber()
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return all
+		}
+		if n, is := token.(json.Number); is {
+			all = append(all, n.String())
+		}
+	}
+}
+
+// isExtreme reports whether a number is longer, or has a greater exponent, than anybody
+// needs.
+func isExtreme(n string) bool {
+	_, exponent, _ := strings.Cut(strings.ToLower(n), "e")
+	e, _ := new(big.Int).SetString(strings.TrimPrefix(exponent, "+"), 10)
+	return len(n) > 40 || e != nil && e.CmpAbs(big.NewInt(250)) > 0
 }
 
 func isText(v any) bool { _, is := v.(string); return is }
@@ -175,12 +209,12 @@ var (
 	someHeaders = []string{
 		`{"alg":"EdDSA"}`, `{"alg":"EdDSA","typ":"JWT","kid":"k"}`, `{"alg":"none"}`, `{"alg":"EdDSA","jku":"x"}`, `{"alg":"EdDSA","crit":["b64"],"b64":false}`,
 		`{"alg":"EdDSA","\u0061lg":"none"}`, ` { "alg" : "EdDSA" , "x" : [ 1 , { } ] } `, `{"alg":"EdDSA","Kid":"k"}`, `{"alg":"EdDSA","kid":"\ud800"}`, `{"alg":"EdDSA","typ":"dpop+jwt"}`,
-		`[]`, `null`, `{}`, ``, `{"alg":["EdDSA"]}`, `{"alg":"EdDSA","x":1e400}`,
+		`[]`, `null`, `{}`, ``, `{"alg":["EdDSA"]}`, `{"alg":"EdDSA","x":1e400}`, `{"alg":"EdDSA","x":123456789012345,"y":-12345678901234}`, `{"alg":"EdDSA","x":1.5}`, `{"alg":"EdDSA","x":1234567890123456}`,
 	}
 	someClaims = []string{
 		`{"iss":"https://auth.test","exp":99999999999}`, `{"iss":"https://auth.test","exp":1}`, `{"iss":"https://auth.test","exp":9e10}`, `{"iss":"https://auth.test","exp":99999999999.5}`,
 		`{"iss":"https://auth.test","exp":99999999999,"Exp":1}`, `{"iss":"https://auth.test","exp":99999999999,"sub":"a","ſub":"b"}`, `{"iss":"https://auth.test","exp":99999999999,"sub":"\ud83d\ude00"}`,
-		`{"iss":"https://auth.test","exp":99999999999,"nbf":1,"iat":1,"aud":["x"],"jti":"1","scope":"a b"}`, `{"iss":"https://auth.test","exp":"99999999999"}`, `{"iss":"https://auth.test","exp":99999999999,"x":1e400}`,
+		`{"iss":"https://auth.test","exp":99999999999,"nbf":1,"iat":1,"aud":["x"],"jti":"1","scope":"a b"}`, `{"iss":"https://auth.test","exp":"99999999999"}`, `{"iss":"https://auth.test","exp":99999999999,"x":1e400}`, `{"iss":"https://auth.test","exp":99999999999,"x":[1e-251,2e250]}`,
 		`{"iss":"https://auth.test","exp":99999999999,"x":{"y":[{"z":"\"","Z":1}]}}`, `{"iss":null,"exp":99999999999}`, `{"iss":"https://auth.test","exp":99999999999,"nbf":null}`, `null`, `[]`, `"x"`, ``,
 		`{"iss":"https://auth.test","exp":99999999999,"x":[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]}`,
 	}

@@ -33,7 +33,7 @@ func parseHeader(token string) (*header, error) {
 	if err != nil {
 		return nil, refuse(ErrMalformed, "the token's header is not base64url")
 	}
-	set, err := strict(text)
+	set, err := strict(text, true)
 	if err != nil {
 		return nil, err
 	}

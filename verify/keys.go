@@ -14,15 +14,8 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// methods are the algorithms that there are: all of them have a public key.
-var methods = map[string]jwt.SigningMethod{
-	"RS256": jwt.SigningMethodRS256, "RS384": jwt.SigningMethodRS384, "RS512": jwt.SigningMethodRS512,
-	"PS256": jwt.SigningMethodPS256, "PS384": jwt.SigningMethodPS384, "PS512": jwt.SigningMethodPS512,
-	"ES256": jwt.SigningMethodES256, "ES384": jwt.SigningMethodES384, "ES512": jwt.SigningMethodES512,
-	"EdDSA": jwt.SigningMethodEdDSA,
-}
-
-func method(alg string) jwt.SigningMethod { return methods[alg] }
+// asymmetric are the algorithms that there are: all of them have a public key.
+var asymmetric = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 
 // The sizes of RSA keys: below is broken (RFC 7518 §3.3), above is a way to keep a
 // server busy.

@@ -168,7 +168,7 @@ func (s *keySet) await(ctx context.Context, id, alg string) ([]*key, error) {
 	}
 	defer f.waiting.Add(-1)
 	if f.waiting.Add(1) > maxWaiting && s.current.Load() != nil {
-		return nil, &bearer.UnavailableError{NextTry: time.Now().Add(firstRetry).Round(0), Err: errCrowded}
+		return nil, &bearer.UnavailableError{NextTry: s.at(time.Since(s.born) + firstRetry), Err: errCrowded}
 	}
 	select {
 	case <-f.done:

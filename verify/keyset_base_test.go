@@ -155,14 +155,15 @@ func TestSizeOfTheAnswer(t *testing.T) {
 	a := fresh("a")
 	set := keySet(a)
 	for _, test := range []struct {
-		name string
-		size int
-		ok   bool
-	}{{"1 MiB", 1 << 20, true}, {"a byte more", 1<<20 + 1, false}} {
+		name   string
+		status int
+		size   int
+		ok     bool
+	}{{"1 MiB", 200, 1 << 20, true}, {"a byte more", 200, 1<<20 + 1, false}, {"of a failure", 503, 1 << 10, false}} {
 		t.Run(test.name, func(t *testing.T) {
 			closed := 0
 			v := newVerifier(t, &verify.Options{Base: roundTrip(func(*http.Request) (*http.Response, error) {
-				r := answer(200, append(bytes.Repeat([]byte(" "), test.size-len(set)), set...))
+				r := answer(test.status, append(bytes.Repeat([]byte(" "), test.size-len(set)), set...))
 				r.Body = struct {
 					io.Reader
 					io.Closer

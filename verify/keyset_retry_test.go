@@ -20,10 +20,11 @@ func TestRetries(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := fresh("a")
 		s := newKeyServer(a)
-		v := s.verifier(t, nil)
+		var log events
+		v := s.verifier(t, &verify.Options{Observer: log.observe})
 		token := a.lasting()
 		wantOKAfterAll(t, v, token)
-		renewed := 1
+		renewed, sooner := 1, false
 		// next is when a further request came, since the last one.
 		next := func(most time.Duration) time.Duration {
 			t.Helper()
@@ -59,10 +60,19 @@ func TestRetries(t *testing.T) {
 				if n := s.count(); n != renewed {
 					t.Fatalf("a request before %v, want it after %v, less a tenth", most*9/10-time.Second, most)
 				}
-				next(most - most*9/10 + time.Second)
+				if next(most-most*9/10+time.Second) < most-most*9/10+time.Second {
+					sooner = true
+				}
+				failed := eventsOf[verify.KeysFailed](&log)
+				if e := failed[len(failed)-1]; time.Until(e.NextTry) != fetchInterval {
+					t.Errorf("observed: %v, want the next try, for unknown keys, in %v", e, fetchInterval)
+				}
 			}
 			s.do(func() { s.instead = nil })
 			next(time.Minute)
+		}
+		if !sooner {
+			t.Error("no request came before its time, as if a fleet was to ask in step")
 		}
 	})
 }

@@ -13,8 +13,18 @@ import (
 	"github.com/golang-jwt/jwt/v5"
 )
 
-// maxDepth is how deep objects and lists may be nested. Nobody's tokens are.
-const maxDepth = 16
+const (
+	// maxDepth is how deep objects and lists may be nested. Nobody's tokens are.
+	maxDepth = 16
+
+	// A number has so many characters at most, and an exponent up to this one. All that
+	// programs write by themselves are shorter, and all parsers can read these.
+	maxNumber   = 40
+	maxExponent = 250
+
+	// maxDigits are those of a whole number that all parsers read alike (RFC 8259 §6).
+	maxDigits = 15
+)
 
 var (
 	errText   = refuse(ErrMalformed, "the token has text that is not UTF-8")
@@ -22,14 +32,15 @@ var (
 	errDeep   = refuse(ErrMalformed, "the token's JSON is nested too deeply")
 	errTwice  = refuse(ErrMalformed, "the token has a member twice, or two that differ in case alone")
 	errNumber = refuse(ErrMalformed, "the token has a number that is out of range")
+	errHeader = refuse(ErrMalformed, "the token's header has a number that is not a whole one of up to 15 digits")
 )
 
 // strict reads an object's members, and checks that all parsers read the same in b: JSON
 // in UTF-8, an object, in which no object has two members of one name (RFC 7515 §4, RFC
 // 7519 §4), no text has half a character, and numbers are within what parsers can do (RFC
 // 8259 §6, §8.2). Names that differ in case alone count as one, since they are for
-// encoding/json, which is what claims will be decoded with.
-func strict(b []byte) (map[string]json.RawMessage, error) {
+// encoding/json, which is what claims will be decoded with. In a header numbers are whole.
+func strict(b []byte, header bool) (map[string]json.RawMessage, error) {
 	b = bytes.Trim(b, space)
 	switch {
 	case !utf8.Valid(b):
@@ -38,7 +49,7 @@ func strict(b []byte) (map[string]json.RawMessage, error) {
 		return nil, errJSON
 	}
 	members := map[string]json.RawMessage{}
-	r := reading{b: b}
+	r := reading{b: b, header: header}
 	return members, r.object(members)
 }
 
@@ -46,9 +57,10 @@ const space = " \t\r\n"
 
 // reading goes through valid JSON.
 type reading struct {
-	b     []byte
-	at    int // in b
-	depth int // of objects and lists that are open
+	b      []byte
+	header bool
+	at     int // in b
+	depth  int // of objects and lists that are open
 }
 
 // next skips what has no meaning, and returns what is there.
@@ -119,8 +131,26 @@ func (r *reading) value() error {
 	case 't', 'f', 'n':
 		return nil
 	}
-	if _, err := strconv.ParseFloat(string(r.b[begin:r.at]), 64); err != nil {
+	return r.number(string(r.b[begin:r.at]))
+}
+
+// number looks at one as a text. To read it can take a thousand times as long, such as
+// with 1e-308, and a token has room for thousands: nobody has signed it yet. golang-jwt
+// reads those of a header.
+func (r *reading) number(text string) error {
+	if r.header {
+		if len(text) > maxDigits || strings.ContainsAny(text, ".eE") {
+			return errHeader
+		}
+		return nil
+	}
+	if len(text) > maxNumber {
 		return errNumber
+	}
+	if i := strings.IndexAny(text, "eE"); i >= 0 {
+		if e, err := strconv.Atoi(text[i+1:]); err != nil || e < -maxExponent || e > maxExponent {
+			return errNumber
+		}
 	}
 	return nil
 }
