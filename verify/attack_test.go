@@ -209,7 +209,7 @@ func TestForgedKeyIDs(t *testing.T) {
 		{"an address", with(`"https://evil.test/jwks.json"`), verify.ErrUnknownKey, true},
 		{"NUL", with(`"` + s.kid + `\u0000"`), verify.ErrUnknownKey, true},
 		{"upper case", with(`"` + strings.ToUpper(s.kid) + `"`), verify.ErrUnknownKey, true},
-		{"10 KB", with(`"` + strings.Repeat("k", 10000) + `"`), verify.ErrUnknownKey, true},
+		{"1 KB", with(`"` + strings.Repeat("k", 1000) + `"`), verify.ErrUnknownKey, true},
 		{"a number", with(`1`), verify.ErrMalformed, false},
 		{"a list", with(`["` + s.kid + `"]`), verify.ErrMalformed, false},
 		{"an object", with(`{"` + s.kid + `":1}`), verify.ErrMalformed, false},

@@ -43,6 +43,7 @@ func TestDetails(t *testing.T) {
 	v := newVerifier(t, nil, issuerOf(s))
 	for want, token := range map[string]string{
 		"the token is over 16 KiB":                                                   strings.Repeat("A", 16<<10+1),
+		"the token's header is over 2 KiB":                                           s.sign(`{"alg":"ES256"`+strings.Repeat(" ", 2000)+`}`, goodClaims()),
 		"the token has not three parts":                                              s.good() + ".",
 		"the token has a line break":                                                 s.good() + "\n",
 		"the token's header is not base64url":                                        "=" + s.good(),

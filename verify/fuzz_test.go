@@ -106,6 +106,7 @@ func wantOwnRule(t *testing.T, err error, token string, c jwt.MapClaims) {
 	rules := map[string]bool{
 		"the token is malformed":                                         len(c) == 0,
 		"the token is over 16 KiB":                                       len(token) > 16<<10,
+		"the token's header is over 2 KiB":                               len(parts[0]) > 2<<10,
 		"the token has text that is not UTF-8":                           !utf8.ValidString(both) || strings.Contains(strings.ToLower(both), `\ud`),
 		"the token has a part that is not a JSON object":                 len(c) == 0,
 		"the token's claims are not a JSON object":                       len(c) == 0,

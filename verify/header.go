@@ -5,8 +5,14 @@ import (
 	"strings"
 )
 
-// maxToken is some times the size of the largest tokens that there are.
-const maxToken = 16 << 10
+const (
+	// maxToken is some times the size of the largest tokens that there are.
+	maxToken = 16 << 10
+
+	// maxHeader is that of headers, which two parsers read before anything is known of the
+	// token.
+	maxHeader = 2 << 10
+)
 
 // header is what a token's first part says (RFC 7515 §4).
 type header struct {
@@ -29,6 +35,9 @@ func parseHeader(token string) (*header, error) {
 		return nil, refuse(ErrMalformed, "the token has a line break")
 	}
 	first, _, _ := strings.Cut(token, ".")
+	if len(first) > maxHeader {
+		return nil, refuse(ErrMalformed, "the token's header is over 2 KiB")
+	}
 	text, err := base64.RawURLEncoding.Strict().DecodeString(first)
 	if err != nil {
 		return nil, refuse(ErrMalformed, "the token's header is not base64url")

@@ -57,6 +57,7 @@ func TestForms(t *testing.T) {
 		malformed("1 MB of signature", text+"."+strings.Repeat("A", 1<<20)),
 		malformed("1 MB of nothing", strings.Repeat("A", 1<<20)),
 		malformed("over 16 KiB", sized(16<<10+1)),
+		malformed("2 KiB of header", s.sign(`{"alg":"ES256","kid":"`+strings.Repeat("y", 2000)+`"}`, goodClaims())),
 		malformed("quoted", `"`+good+`"`),
 		malformed("with its scheme", "Bearer "+good),
 		malformed("NUL behind", good+"\x00"),
