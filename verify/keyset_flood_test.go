@@ -145,8 +145,9 @@ func TestWaitersOfUnknownKeysAreBounded(t *testing.T) {
 		}
 		synctest.Wait()
 		e := wantUnavailable(t, v, newToken, time.Second)
-		if want := "too many tokens wait for the issuer's key set"; !strings.Contains(e.Error(), want) {
-			t.Errorf("one too many: %v, want %q in it", e, want)
+		want := "too many tokens wait for the issuer's key set"
+		if !strings.Contains(e.Error(), ": "+want) || e.Err.Error() != "verify: "+want {
+			t.Errorf("one too many: %v, because of %q, want %q", e, e.Err, want)
 		}
 		wantOK(t, v, token)
 		leave()
