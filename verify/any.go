@@ -39,7 +39,7 @@ func (e either) Verify(ctx context.Context, token string) (*bearer.Authorization
 		if err == nil {
 			return a, nil
 		}
-		if first == nil || errors.Is(first, ErrIssuer) {
+		if first == nil || errors.Is(first, ErrIssuer) || first == errNoIssuer {
 			first = err
 		}
 	}

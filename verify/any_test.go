@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -47,6 +48,13 @@ func TestAny(t *testing.T) {
 		a, err := v.Verify(t.Context(), tt.token)
 		if !errors.Is(err, tt.want) || tt.want == nil && (a == nil || a.Token.AccessToken != tt.token) || tt.want != nil && a != nil {
 			t.Errorf("%s: %v, %v, want %v", tt.name, a, err, tt.want)
+		}
+	}
+
+	old := verify.Issuer{Name: otherName, Aliases: []string{""}, KeySet: keySet(theirs), Algorithms: []string{"ES256"}}
+	for _, v := range []bearer.Verifier{verify.Any(first, newVerifier(t, nil, old)), verify.Any(newVerifier(t, nil, old), first)} {
+		if _, err := v.Verify(t.Context(), theirs.token(`{"exp":1}`)); !errors.Is(err, verify.ErrExpired) {
+			t.Errorf("an old token that names nobody: %v, want %v", err, verify.ErrExpired)
 		}
 	}
 
@@ -94,12 +102,16 @@ func TestTokenRefused(t *testing.T) {
 	}
 	check(v, signer().token(`{"iss":"https://auth.test/","exp":99999999999}`))
 	check(v, "x")
+	check(v, strings.Repeat("x", 16<<10+1))
+	check(v, signer().token(`{"iss":"a\nb","exp":99999999999}`))
 	v.Refuse(good, 0)
 	check(v, good)
 	want := []string{
-		"token refused [error=the token's issuer is unknown issuer=https://auth.test/ accepted=[https://auth.test]]",
-		"token refused [error=the token has not three parts issuer=]",
-		"token refused [error=the token has been revoked issuer=]",
+		"token refused [error=the token's issuer is unknown issuer=\"https://auth.test/\" accepted=[https://auth.test]]",
+		"token refused [error=the token has not three parts issuer=\"\"]",
+		"token refused [error=the token is over 16 KiB issuer=\"\"]",
+		`token refused [error=the token's issuer is unknown issuer="a\nb" accepted=[https://auth.test]]`,
+		"token refused [error=the token has been revoked issuer=\"\"]",
 	}
 	if len(told) != len(want) {
 		t.Fatalf("told %v, want %d events", told, len(want))

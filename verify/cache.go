@@ -1,6 +1,7 @@
 package verify
 
 import (
+	"bytes"
 	"hash/maphash"
 	"slices"
 	"time"
@@ -24,6 +25,12 @@ func (f *verified) good(now time.Time) bool {
 	return now.Before(f.claims.ExpiresAt) && !slices.ContainsFunc(f.keys, func(k *key) bool { return k.gone.Load() })
 }
 
+// weight is about what it takes in bytes: the token, its claims as text and as values, a
+// member of an object or list being a value of its own, and what holds them.
+func (f *verified) weight() uint32 {
+	return uint32(3*len(f.token) + 100*bytes.Count(f.claims.Raw, []byte{','}) + 1024)
+}
+
 // cache remembers tokens that have been found good.
 type cache struct {
 	seed    maphash.Seed
@@ -35,9 +42,8 @@ func newCache(bytes int64) *cache {
 	if bytes > 0 {
 		c.entries = otter.Must(&otter.Options[uint64, *verified]{
 			MaximumWeight: uint64(bytes),
-			// The token, its claims as text and as values, and what holds them.
-			Weigher:  func(_ uint64, f *verified) uint32 { return uint32(3*len(f.token) + 1024) },
-			Executor: func(task func()) { task() }, // no goroutines
+			Weigher:       func(_ uint64, f *verified) uint32 { return f.weight() },
+			Executor:      func(task func()) { task() }, // no goroutines
 		})
 	}
 	return c

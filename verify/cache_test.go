@@ -3,6 +3,8 @@ package verify_test
 import (
 	"context"
 	"fmt"
+	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -43,7 +45,7 @@ func TestSeenBefore(t *testing.T) {
 	if err != nil || again != first {
 		t.Errorf("got %p and %v, want %p", again, err, first)
 	}
-	if c, err := v.Claims(ctx, token); err != nil || c != first.Claims {
+	if c, err := v.Claims(ctx, token); err != nil || !reflect.DeepEqual(c, first.Claims) {
 		t.Errorf("the claims are others (%v)", err)
 	}
 	if unsafe.StringData(first.Token.AccessToken) == unsafe.StringData(token) {
@@ -55,6 +57,41 @@ func TestSeenBefore(t *testing.T) {
 	wantSeen(t, v, 1)
 	if n := testing.AllocsPerRun(100, func() { v.Verify(ctx, token) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What a caller does with the claims is nobody else's.
+func TestClaimsAreTheCallersOwn(t *testing.T) {
+	v := newVerifier(t, nil, verify.Issuer{Name: authName, KeySet: keySet(signer()), Algorithms: []string{"ES256"}, Audience: []string{"us"}})
+	token := signer().good(`"aud":["us","them"],"sub":"who"`)
+	for range 2 {
+		c, err := v.Claims(t.Context(), token)
+		if err != nil || c.Subject != "who" || c.Audience[0] != "us" || c.Raw[0] != '{' || time.Until(c.ExpiresAt) < 0 {
+			t.Fatalf("got %+v, %v", c, err)
+		}
+		c.Subject, c.Audience[0], c.Raw[0], c.ExpiresAt = "somebody", "them", 'x', time.Time{}
+	}
+	wantSeen(t, v, 1)
+}
+
+// Claims of many members take more room than their text.
+func TestCacheWeighsMembers(t *testing.T) {
+	a := signer()
+	const bytes = 1 << 20
+	flat, wide := strings.Repeat("x", 6000), "0"+strings.Repeat(",0", 3000)
+	for _, tt := range []struct {
+		name, claim string
+		most        int
+	}{{"one text", `"` + flat + `"`, bytes / (3 * 6000)}, {"many numbers", "[" + wide + "]", bytes / (100 * 3000)}} {
+		v := newVerifier(t, &verify.Options{CacheBytes: bytes}, issuerOf(a))
+		for i := range 2 * tt.most {
+			if err := check(v, a.good(fmt.Sprintf(`"jti":"%d","x":%s`, i, tt.claim))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := verify.Seen(v); n > tt.most || n == 0 {
+			t.Errorf("%s: %d tokens are remembered, want 1 to %d", tt.name, n, tt.most)
+		}
 	}
 }
 

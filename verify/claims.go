@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"strconv"
 	"time"
 )
 
 // Claims are what a token says that has been verified. The zero value says nothing.
-// They are shared between all who have the token, and must not be modified.
+// Those of [Verifier.Claims] are the caller's own. Those of an Authorization are shared
+// between all requests that bring the token, and must not be modified.
 type Claims struct {
 	Issuer    string // as the token writes it
 	Subject   string
@@ -25,6 +27,12 @@ type Claims struct {
 	// Raw is the whole claims set, as the issuer has written it: JSON in valid UTF-8,
 	// an object whose members' names, in each object in it, differ in more than case.
 	Raw json.RawMessage `json:"-"`
+}
+
+func (c *Claims) clone() *Claims {
+	own := *c
+	own.Audience, own.Raw = slices.Clone(c.Audience), bytes.Clone(c.Raw)
+	return &own
 }
 
 // Decode reads the claims into what a pointer points to, as json.Unmarshal does.

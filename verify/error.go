@@ -42,6 +42,7 @@ type Error struct {
 // Error is Detail, if there is one, else the text of Kind.
 func (e *Error) Error() string {
 	switch {
+	case e == nil:
 	case e.Detail != "":
 		return "verify: " + e.Detail
 	case e.Kind != nil:
@@ -51,7 +52,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns Kind.
-func (e *Error) Unwrap() error { return e.Kind }
+func (e *Error) Unwrap() error {
+	if e == nil { // which an Authorize may have returned as an error
+		return nil
+	}
+	return e.Kind
+}
 
 // Description is what to tell the sender: error_description of RFC 6750 §3.
 func (e *Error) Description() string { return strings.TrimPrefix(e.Error(), "verify: ") }

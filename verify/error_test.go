@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/bearerkit/bearer"
 	"github.com/bearerkit/bearer/verify"
 )
 
@@ -74,5 +75,22 @@ func TestDetails(t *testing.T) {
 	token := s.good()
 	if err := check(newVerifier(t, nil, i), token); err == nil || err.Error() != "verify: the token has no aud" {
 		t.Errorf("got the error %v", err)
+	}
+}
+
+// An Authorize that returns a nil *Error as an error has refused the token, for reasons
+// that nobody knows.
+func TestNilError(t *testing.T) {
+	var told []verify.TokenRefused
+	v := newVerifier(t, &verify.Options{Observer: refusals(&told), Authorize: func(*verify.Claims) (*bearer.Authorization, error) {
+		var none *verify.Error
+		return nil, none
+	}}, issuerOf(signer()))
+	err := check(v, signer().good())
+	if err == nil || err.Error() != "verify: the token is refused" || errors.Unwrap(err) != nil || len(told) != 1 {
+		t.Errorf("%v, told %v", err, told)
+	}
+	if _, err := verify.Any(v, v).Verify(t.Context(), signer().good()); err == nil {
+		t.Error("Any accepts it")
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strconv"
 	"strings"
 	"time"
 
@@ -81,7 +82,9 @@ func (e TokenRefused) LogValue() slog.Value {
 }
 
 // Format prints the message and what LogValue says, whatever the verb.
+// The issuer, which anybody may have made up, is quoted.
 func (e TokenRefused) Format(f fmt.State, _ rune) {
+	e.Issuer = strconv.Quote(e.Issuer)
 	fmt.Fprintf(f, "%s %v", e.Message(), e.LogValue())
 }
 

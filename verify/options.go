@@ -67,7 +67,8 @@ type Options struct {
 	Base http.RoundTripper `json:"-"`
 
 	// Logger and Observer hear about key sets, see [KeysFetched] and [KeysFailed], and
-	// about tokens that are refused, see [TokenRefused]. Default: nobody does.
+	// about tokens that are refused, see [TokenRefused]. Like all observers they must not
+	// panic: key sets are fetched in goroutines of their own. Default: nobody does.
 	Logger   *slog.Logger    `json:"-"`
 	Observer bearer.Observer `json:"-"`
 }
@@ -137,6 +138,9 @@ func (i *Issuer) validate() error {
 	}
 	if slices.Contains(i.Audience, "") {
 		return fmt.Errorf("verify: the issuer %q has an Audience that is empty: set it to what the claim aud names this service", i.Name)
+	}
+	if i.Types != nil && len(i.Types) == 0 {
+		return fmt.Errorf("verify: the issuer %q has Types without any, so that no token would do: leave it nil, or name them", i.Name)
 	}
 	if (i.KeySetURL == "") == (i.KeySet == nil) {
 		return fmt.Errorf("verify: the issuer %q needs either a KeySetURL or a KeySet: set one of them, and not both", i.Name)

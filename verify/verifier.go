@@ -93,18 +93,18 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorizat
 	return found.authorization, nil
 }
 
-// Claims checks a token as [Verifier.Verify] does, and returns what it says.
+// Claims checks a token as [Verifier.Verify] does, and returns what it says, as a copy.
 func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
 	found, err := v.verify(ctx, token)
 	if err != nil {
 		return nil, err
 	}
-	return found.claims, nil
+	return found.claims.clone(), nil
 }
 
 func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) {
 	if len(token) > maxToken {
-		return nil, refuse(ErrMalformed, "the token is over 16 KiB")
+		return nil, v.tell(ctx, refuse(ErrMalformed, "the token is over 16 KiB"), nil)
 	}
 	now := time.Now()
 	if found := v.seen.get(token, now); found != nil {
@@ -119,7 +119,7 @@ func (v *Verifier) verify(ctx context.Context, token string) (*verified, error) 
 		return nil, v.tell(ctx, err, found)
 	}
 	if !v.refused.Unless(token, func() { v.seen.put(found) }) { // it has been refused meanwhile
-		return nil, refuse(ErrRefused, "")
+		return nil, v.tell(ctx, refuse(ErrRefused, ""), found)
 	}
 	return found, nil
 }
@@ -176,6 +176,9 @@ func (v *Verifier) tell(ctx context.Context, err error, found *verified) error {
 	return err
 }
 
+// errNoIssuer is that nobody is named, which is some issuers' way.
+var errNoIssuer = refuse(ErrMissingClaim, "the token has no iss")
+
 // admit finds the token's issuer, if all that can be told without a key is as that
 // wants it. Nothing that follows is done for a token that is not.
 func (v *Verifier) admit(h *header, c *Claims) (*issuer, error) {
@@ -184,7 +187,7 @@ func (v *Verifier) admit(h *header, c *Claims) (*issuer, error) {
 	case c.Raw == nil:
 		return nil, refuse(ErrMalformed, "the token's claims are not a JSON object")
 	case i == nil && c.Issuer == "":
-		return nil, refuse(ErrMissingClaim, "the token has no iss")
+		return nil, errNoIssuer
 	case i == nil:
 		return nil, refuse(ErrIssuer, "")
 	case !slices.Contains(i.Algorithms, h.algorithm):
