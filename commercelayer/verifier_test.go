@@ -335,38 +335,40 @@ func TestVerifierAdmitOnce(t *testing.T) {
 
 // What the options say to package verify arrives there.
 func TestVerifierPassesOn(t *testing.T) {
-	ahead := func(d time.Duration) string {
-		return ours().sign(saying("sales_channel", claimSet{"iat": time.Now().Add(d).Unix()}))
-	}
-	tests := []struct {
-		name   string
-		leeway time.Duration
-		token  string
-		want   error
-	}{
-		{"default leeway", 0, ahead(40 * time.Second), nil},
-		{"over the default leeway", 0, ahead(2 * time.Minute), verify.ErrNotYetValid},
-		{"more leeway", 5 * time.Minute, ahead(2 * time.Minute), nil},
-		{"no leeway", -1, ahead(40 * time.Second), verify.ErrNotYetValid},
-	}
-	for _, tt := range tests {
-		v := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), Leeway: tt.leeway})
-		if _, err := v.Verify(t.Context(), tt.token); !errors.Is(err, tt.want) {
-			t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+	synctest.Test(t, func(t *testing.T) {
+		ahead := func(d time.Duration) string {
+			return ours().sign(saying("sales_channel", claimSet{"iat": time.Now().Add(d).Unix()}))
 		}
-	}
+		tests := []struct {
+			name   string
+			leeway time.Duration
+			token  string
+			want   error
+		}{
+			{"default leeway", 0, ahead(time.Minute), nil},
+			{"over the default leeway", 0, ahead(61 * time.Second), verify.ErrNotYetValid},
+			{"more leeway", 5 * time.Minute, ahead(5 * time.Minute), nil},
+			{"no leeway", -1, ahead(time.Second), verify.ErrNotYetValid},
+		}
+		for _, tt := range tests {
+			v := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), Leeway: tt.leeway})
+			if _, err := v.Verify(t.Context(), tt.token); !errors.Is(err, tt.want) {
+				t.Errorf("%s: %v, want %v", tt.name, err, tt.want)
+			}
+		}
 
-	asked := 0
-	forgetful := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), CacheBytes: -1, Admit: func(*commercelayer.Claims) error { asked++; return nil }})
-	token := ahead(0)
-	for range 2 {
-		if _, err := forgetful.Verify(t.Context(), token); err != nil {
-			t.Error(err)
+		asked := 0
+		forgetful := newVerifier(t, nil, &commercelayer.VerifierOptions{KeySet: ours().keySet(), CacheBytes: -1, Admit: func(*commercelayer.Claims) error { asked++; return nil }})
+		token := ahead(0)
+		for range 2 {
+			if _, err := forgetful.Verify(t.Context(), token); err != nil {
+				t.Error(err)
+			}
 		}
-	}
-	if asked != 2 {
-		t.Errorf("without a cache a token was looked at %d times, want 2", asked)
-	}
+		if asked != 2 {
+			t.Errorf("without a cache a token was looked at %d times, want 2", asked)
+		}
+	})
 }
 
 func TestVerifierPrinted(t *testing.T) {
