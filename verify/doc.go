@@ -22,7 +22,8 @@
 //
 // A Verifier is safe for concurrent use and needs no closing. However many tokens wait
 // for one issuer's keys, there is one request for them, and at most one in ten seconds
-// because of keys that nobody knows. A token whose key is known waits for nothing.
+// because of keys that nobody knows; only the very first, if it fails, is repeated after
+// one. A token whose key is known waits for nothing.
 //
 // # Failure
 //

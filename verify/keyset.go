@@ -29,16 +29,16 @@ const (
 	// fetchTimeout limits one, with its redirects and its body.
 	fetchTimeout = 10 * time.Second
 
-	// A key set that has never been had is asked for again sooner.
+	// The first request of all, if it fails, is repeated sooner: once.
 	firstRetry = time.Second
 
 	// One that cannot be renewed serves on, and is asked for less and less.
 	maxRetry = time.Minute
 
 	// maxWaiting is how many wait for one request because of keys that nobody knows,
-	// while others are known. Whoever forges tokens makes these; those who come for
-	// the first keys of all are not limited.
-	maxWaiting = 1000
+	// while others are known. Whoever forges tokens makes these. For the first keys of all
+	// everybody waits.
+	maxWaiting, maxFirst = 1000, 10_000
 
 	// never is when to renew one that stays as it is, or is being renewed.
 	never = math.MaxInt64
@@ -167,7 +167,11 @@ func (s *keySet) await(ctx context.Context, id, alg string) ([]*key, error) {
 		return nil, err
 	}
 	defer f.waiting.Add(-1)
-	if f.waiting.Add(1) > maxWaiting && s.current.Load() != nil {
+	most := int64(maxWaiting)
+	if s.current.Load() == nil {
+		most = maxFirst
+	}
+	if f.waiting.Add(1) > most {
 		return nil, &bearer.UnavailableError{NextTry: s.at(time.Since(s.born) + firstRetry), Err: errCrowded}
 	}
 	select {
@@ -275,7 +279,7 @@ func (s *keySet) landed(f *flight, began time.Duration, a answer) {
 		s.due.Store(int64(now + a.age - jitter(a.age)))
 	} else {
 		first := fetchInterval
-		if before == nil {
+		if before == nil && s.failures == 0 {
 			first = firstRetry
 		}
 		pause := min(first<<min(s.failures, 10), maxRetry)

@@ -124,13 +124,16 @@ func TestWaitersOfUnknownKeysAreBounded(t *testing.T) {
 		v := s.verifier(t, nil)
 		token, newToken := a.lasting(), next.lasting()
 		var wg sync.WaitGroup
-		for i := range 1100 { // nobody has a key yet, and all wait
+		unknown := forged(0)
+		for range 10_000 { // nobody has a key yet, and all wait
 			wg.Go(func() {
-				if err := check(v, forged(i)); !errors.Is(err, verify.ErrUnknownKey) {
+				if err := check(v, unknown); !errors.Is(err, verify.ErrUnknownKey) {
 					t.Errorf("a token among the first: %v", err)
 				}
 			})
 		}
+		synctest.Wait()
+		wantUnavailable(t, v, token, time.Second)
 		wg.Wait()
 		s.rotate(a, next)
 		pass(fetchInterval)
