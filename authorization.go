@@ -32,8 +32,9 @@ type Authorization struct {
 	Origin Origin
 
 	// Claims is what the [Verifier] of the request's own token has made of it, such as
-	// a *verify.Claims; nil for a token that nobody has verified. It is shared, and must
-	// not be modified.
+	// a *verify.Claims; nil for a token that nobody has verified. It may be shared by all
+	// requests that bring the token, and must not be modified: what one of them changed,
+	// others would be judged by.
 	Claims any `json:"-"`
 }
 

@@ -19,7 +19,8 @@ var ErrInbound error = &safeError{"the request has brought a token of its own, a
 type inbound struct {
 	shop          *shop
 	brought       string        // the token of the request's header, which the Verifier may have changed for another
-	authorization Authorization // a copy: the Verifier's may be other requests' too
+	authorization Authorization // a copy, with own: the Verifier's may be other requests' too
+	own           Token
 	admitted      time.Time
 	looked        atomic.Int64 // when the Verifier was last asked, as a time.Duration since then
 	used          atomic.Bool
@@ -162,8 +163,8 @@ func (sh *shop) admit(r *http.Request) (in *inbound, ref *Refusal) {
 	if ref != nil {
 		return nil, ref
 	}
-	in = &inbound{shop: sh, brought: token, authorization: *a, admitted: time.Now()}
-	in.authorization.Origin = OriginHeader
+	in = &inbound{shop: sh, brought: token, authorization: *a, own: *a.Token, admitted: time.Now()}
+	in.authorization.Origin, in.authorization.Token = OriginHeader, &in.own
 	return in, nil
 }
 

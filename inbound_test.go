@@ -247,6 +247,12 @@ func TestInboundShared(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s, c := verifying(t)
 		c.shared = &bearer.Authorization{Token: &bearer.Token{AccessToken: "shared.1"}, Owner: bearer.Owner{ID: "dee"}}
+		s.HandleFunc("/spoil", func(w http.ResponseWriter, r *http.Request) {
+			sess, _ := bearer.FromContext(r.Context())
+			a, _ := sess.Inbound()
+			a.Token.AccessToken, a.Token.Expiry, a.Owner.ID = "other", time.Now().Add(-time.Hour), "kim"
+		})
+		s.tab(t).get("/spoil", "Authorization", "Bearer shared.1")
 		s.tab(t).want("/who", "shared.1 dee  header true false customer", "Authorization", "Bearer shared.1")
 		if c.shared.Origin != "" {
 			t.Errorf("the Verifier's Authorization has now the origin %q, want it untouched", c.shared.Origin)
