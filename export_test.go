@@ -56,6 +56,12 @@ func ReadRecord(f *Storefront, raw []byte) (t *Token, issued time.Time, scope st
 	return r.token, r.issued, r.scope, r.state, err
 }
 
+// PinCustomer has f hold on to a customer who can be found.
+func PinCustomer(f *Storefront) {
+	r := record{raw: []byte("x"), state: StateCustomer, token: &Token{AccessToken: "x", Expiry: time.Now().Add(time.Hour)}}
+	f.pin(f.customer("key", stored{f.opts.Customers, "key"}, r), time.Now().Add(time.Hour))
+}
+
 // PinStrangers has f hold on to n customers, and returns how many it does.
 func PinStrangers(f *Storefront, n int) int {
 	for range n {

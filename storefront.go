@@ -313,7 +313,12 @@ func (f *Storefront) customer(key string, h home, r record) *customer {
 		p := weak.Make(c)
 		other, taken := f.live.LoadOrStore(key, p)
 		if !taken {
-			runtime.AddCleanup(c, func(p weak.Pointer[customer]) { f.live.CompareAndDelete(key, p) }, p)
+			front := weak.Make(f) // which may hold c, and would do so for ever if c held it until c is gone
+			runtime.AddCleanup(c, func(p weak.Pointer[customer]) {
+				if f := front.Value(); f != nil {
+					f.live.CompareAndDelete(key, p)
+				}
+			}, p)
 			return c
 		}
 		if other.(weak.Pointer[customer]).Value() == nil { // its cleanup is yet to come

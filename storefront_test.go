@@ -10,6 +10,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/bearerkit/bearer"
 )
@@ -196,7 +197,7 @@ func TestStorefrontForgetsCustomers(t *testing.T) {
 				s.web.CloseIdleConnections()
 				synctest.Wait()
 				live, pinned := -1, -1
-				for range 20 { // cleanups run when they run
+				for range 1000 { // cleanups run when they run
 					runtime.GC()
 					if live, pinned = bearer.Remembered(s.front); live <= 1 && pinned == 0 {
 						return
@@ -206,6 +207,22 @@ func TestStorefrontForgetsCustomers(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A storefront that nobody uses any more goes, with the customers that it holds.
+func TestStorefrontGoes(t *testing.T) {
+	front := bearer.NewStorefront(guestToken("shop"), &bearer.StorefrontOptions{Customers: newShelf()})
+	bearer.PinCustomer(front)
+	if live, pinned := bearer.Remembered(front); live != 1 || pinned != 1 {
+		t.Fatalf("%d customers are known and %d pinned, want 1 and 1", live, pinned)
+	}
+	there := weak.Make(front)
+	for range 100 {
+		if runtime.GC(); there.Value() == nil {
+			return
+		}
+	}
+	t.Error("the storefront stays in memory")
 }
 
 // Until a page that has used the customer ends, others share what is known.
