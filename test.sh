@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs all tests of all modules, with the race detector, and brings what they
 # need: on Debian as root by itself, elsewhere it says what to install.
-# Arguments go to "go test": ./test.sh -count=20 -cpu 1,2,8
+# Arguments go to "go test": ./test.sh -count=20 -cpu 1,2,8 -timeout 12h
 set -eu
 cd "$(dirname "$0")"
 
@@ -30,7 +30,8 @@ need redis-server redis-server "package redisstore is tested with a Redis of its
 need node nodejs "package interop shares tokens with js-auth, which is JavaScript"
 need npm npm "package interop installs js-auth with it"
 
-# "work" is every module of go.work.
-CGO_ENABLED=1 go test -race "$@" work
+# "work" is every module of go.work. Whichever package hangs is ended, but none that a
+# busy machine needs more than go's ten minutes for.
+CGO_ENABLED=1 go test -race -timeout 40m "$@" work
 
 ./docs/model/check.sh
