@@ -119,7 +119,7 @@ func TestResponseTellsWhatTheServerCan(t *testing.T) {
 			}
 			alloc := func(w http.ResponseWriter) float64 {
 				begin := func(http.ResponseWriter) {}
-				return testing.AllocsPerRun(100, func() { bearer.NewResponse(w, begin) })
+				return testing.AllocsPerRun(1000, func() { bearer.NewResponse(w, begin) })
 			}
 			if got, want := alloc(tt.server), alloc(plain); got != want {
 				t.Errorf("%v allocations, want %v as without abilities", got, want)
