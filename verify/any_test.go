@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -149,5 +150,9 @@ func TestNoKeyID(t *testing.T) {
 	}
 	if err := check(newVerifier(t, nil, issuerOf(signer())), signer().sign(`{"alg":"ES256"}`, goodClaims())); err != nil {
 		t.Errorf("of an issuer with one key: %v", err)
+	}
+	down := newVerifier(t, &verify.Options{Base: roundTrip(func(*http.Request) (*http.Response, error) { return nil, io.EOF })}, fetched)
+	if err := check(down, signer().sign(`{"alg":"ES256"}`, goodClaims())); !errors.As(err, new(*bearer.UnavailableError)) {
+		t.Errorf("of an issuer whose keys cannot be had: %v, want an UnavailableError", err)
 	}
 }
