@@ -1,9 +1,11 @@
 package commercelayer
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,9 +32,14 @@ type Claims struct {
 	Market       *Market         // nil for market:all
 	CustomClaim  json.RawMessage // of the assertion, verbatim; nil if absent; see [CustomClaim]
 
-	// Unknown are the claims that none of the above has, by their names; nil if there are
-	// none.
+	// Unknown are the claims that none of the above has, by their names, and those within
+	// a part by both names, such as market.price_list_id; nil if there are none.
 	Unknown map[string]json.RawMessage
+
+	// Raw is the whole claims set, as the token has it.
+	Raw json.RawMessage
+
+	modeless bool // the token does not say whether it is of the test mode
 }
 
 // Application is the API client that a token was issued to.
@@ -102,32 +109,105 @@ func decodePayload(accessToken string, into any) error {
 
 // UnmarshalJSON reads the claims of a token, by their exact names.
 func (c *Claims) UnmarshalJSON(b []byte) error {
-	var set map[string]json.RawMessage
-	if err := json.Unmarshal(b, &set); err != nil {
-		return err
-	}
-	*c = Claims{}
-	var expires, issued json.Number
-	for name, into := range map[string]any{
-		"iss": &c.Issuer, "scope": &c.Scope, "exp": &expires, "iat": &issued, "test": &c.Test, "rand": &c.Rand,
-		"application": &c.Application, "organization": &c.Organization, "user": &c.User, "owner": &c.Owner, "market": &c.Market,
+	*c = Claims{Raw: bytes.Clone(b)}
+	var (
+		test                                           *bool
+		expires, issued                                json.Number
+		application, organization, user, owner, market json.RawMessage
+		ofOrganization                                 Organization
+		ofUser                                         User
+		ofOwner                                        Owner
+		ofMarket                                       Market
+	)
+	m := members{unknown: map[string]json.RawMessage{}}
+	m.read("", b, map[string]any{
+		"iss": &c.Issuer, "scope": &c.Scope, "exp": &expires, "iat": &issued, "test": &test, "rand": &c.Rand,
+		"application": &application, "organization": &organization, "user": &user, "owner": &owner, "market": &market,
 		"custom_claim": &c.CustomClaim,
-	} {
-		if raw, has := set[name]; has {
-			if err := json.Unmarshal(raw, into); err != nil {
-				return err
-			}
-			delete(set, name)
-		}
+	})
+	m.read("application.", application, map[string]any{
+		"id": &c.Application.ID, "kind": &c.Application.Kind, "client_id": &c.Application.ClientID,
+		"public": &c.Application.Public, "confidential": &c.Application.Confidential,
+	})
+	if m.read("organization.", organization, map[string]any{
+		"id": &ofOrganization.ID, "slug": &ofOrganization.Slug, "enterprise": &ofOrganization.Enterprise, "region": &ofOrganization.Region,
+	}) {
+		c.Organization = &ofOrganization
 	}
+	if m.read("user.", user, map[string]any{"id": &ofUser.ID}) {
+		c.User = &ofUser
+	}
+	if m.read("owner.", owner, map[string]any{"type": &ofOwner.Type, "id": &ofOwner.ID}) {
+		c.Owner = &ofOwner
+	}
+	if m.read("market.", market, map[string]any{
+		"id": &ofMarket.ID, "stock_location_ids": &ofMarket.StockLocationIDs, "geocoder_id": &ofMarket.GeocoderID,
+		"allows_external_prices": &ofMarket.AllowsExternalPrices,
+	}) {
+		c.Market = &ofMarket
+	}
+	c.Test, c.modeless = test != nil && *test, test == nil
 	if string(c.CustomClaim) == "null" {
 		c.CustomClaim = nil
 	}
 	c.ExpiresAt, c.IssuedAt = unverified.Unix(expires), unverified.Unix(issued)
-	if len(set) > 0 {
-		c.Unknown = set
+	if len(m.unknown) > 0 {
+		c.Unknown = m.unknown
 	}
-	return nil
+	return m.err
+}
+
+// members reads objects of a claims set. The first failure stays.
+type members struct {
+	unknown map[string]json.RawMessage
+	err     error
+}
+
+// read reads one, if it is there, by the exact names of its members.
+func (m *members) read(part string, object json.RawMessage, known map[string]any) bool {
+	if m.err != nil || len(object) == 0 || string(object) == "null" {
+		return false
+	}
+	var set map[string]json.RawMessage
+	m.err = json.Unmarshal(object, &set)
+	for name, value := range set {
+		if into, ok := known[name]; !ok {
+			m.unknown[part+name] = value
+		} else if err := json.Unmarshal(value, into); err != nil {
+			m.err = err
+		}
+	}
+	return true
+}
+
+// MarshalJSON returns Raw: the claims as the token has them, whatever has been changed
+// since. Those that come from no token cannot be written.
+func (c Claims) MarshalJSON() ([]byte, error) {
+	if c.Raw == nil {
+		return nil, errors.New("commercelayer: Claims are written as their Raw, and these have none: they have not been read from a token")
+	}
+	return c.Raw, nil
+}
+
+// clone is a copy that has nothing in common with c.
+func (c *Claims) clone() *Claims {
+	own := *c
+	own.Organization, own.User, own.Owner, own.Market = copied(c.Organization), copied(c.User), copied(c.Owner), copied(c.Market)
+	if own.Market != nil {
+		own.Market.ID, own.Market.StockLocationIDs = slices.Clone(c.Market.ID), slices.Clone(c.Market.StockLocationIDs)
+	}
+	own.CustomClaim, own.Raw, own.Unknown = bytes.Clone(c.CustomClaim), bytes.Clone(c.Raw), maps.Clone(c.Unknown)
+	for name, value := range own.Unknown {
+		own.Unknown[name] = bytes.Clone(value)
+	}
+	return &own
+}
+
+func copied[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	return new(*p)
 }
 
 // ErrNoCustomClaim is that a token has no custom claim.

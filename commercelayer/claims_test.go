@@ -2,6 +2,7 @@ package commercelayer_test
 
 import (
 	"encoding/json"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -24,11 +25,7 @@ func TestDecodeUnverified(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := json.Marshal(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := json.Marshal(&commercelayer.Claims{
+	want := &commercelayer.Claims{
 		Issuer: "https://auth.commercelayer.io", Scope: "market:id:m1",
 		ExpiresAt: time.Unix(1700014400, 0), IssuedAt: time.Unix(1700000000, 5e8), Test: true, Rand: 0.25,
 		Application:  commercelayer.Application{ID: "app1", Kind: "sales_channel", ClientID: "cl1", Public: true},
@@ -37,12 +34,48 @@ func TestDecodeUnverified(t *testing.T) {
 		Market:       &commercelayer.Market{ID: []string{"m1", "m2"}, StockLocationIDs: []string{"s1"}, AllowsExternalPrices: true},
 		CustomClaim:  json.RawMessage(`{"a": [1, 2]}`),
 		Unknown:      map[string]json.RawMessage{"something_new": json.RawMessage(`{"x": 1}`)},
-	})
+		Raw:          json.RawMessage(customerClaims),
+	}
+	if !reflect.DeepEqual(c, want) {
+		t.Errorf("claims =\n%+v, want\n%+v", c, want)
+	}
+
+	// What is written is read again.
+	text, err := json.Marshal(c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if string(got) != string(want) {
-		t.Errorf("claims =\n%s, want\n%s", got, want)
+	var again commercelayer.Claims
+	if err := json.Unmarshal(text, &again); err != nil || again.TokenType() != "sales_channel:customer" || !again.ExpiresAt.Equal(c.ExpiresAt) {
+		t.Errorf("read again: %+v, %v", again, err)
+	}
+	if text, err := json.Marshal(commercelayer.Claims{Scope: "market:all"}); err == nil {
+		t.Errorf("claims of no token are written as %s", text)
+	}
+}
+
+// Parts are read by the exact names of their members, and what is not known is kept.
+func TestPartsOfClaims(t *testing.T) {
+	c, err := commercelayer.DecodeUnverified(rawJWT(`{"market":{"ID":["m1"],"id":["m2"],"price_list_id":"p1"},"application":{"kind":"webapp","Kind":"user","x":null},
+		"organization":{"slug":"a","x":1},"user":{"id":"u","x":2},"owner":{"type":"User","x":3},"market.id":4}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Application.Kind != "webapp" || c.Market.ID[0] != "m2" || c.Organization.Slug != "a" || c.User.ID != "u" || c.Owner.Type != "User" {
+		t.Errorf("claims = %+v", c)
+	}
+	want := map[string]json.RawMessage{}
+	for name, value := range map[string]string{
+		"market.ID": `["m1"]`, "market.price_list_id": `"p1"`, "application.Kind": `"user"`, "application.x": "null",
+		"organization.x": "1", "user.x": "2", "owner.x": "3", "market.id": "4",
+	} {
+		want[name] = json.RawMessage(value)
+	}
+	if !reflect.DeepEqual(c.Unknown, want) {
+		t.Errorf("Unknown = %s, want %s", c.Unknown, want)
+	}
+	if c, err := commercelayer.DecodeUnverified(rawJWT(`{"market":null,"owner":{}}`)); err != nil || c.Market != nil || c.Owner == nil {
+		t.Errorf("null and empty parts: %+v, %v", c, err)
 	}
 }
 

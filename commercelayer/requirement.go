@@ -69,8 +69,13 @@ func InMarket(ids ...string) Requirement {
 // InTestMode requires a token of the test mode.
 func InTestMode(c *Claims) error { return met(c.Test, "the token is not of the test mode") }
 
-// InLiveMode requires a token of the live mode.
-func InLiveMode(c *Claims) error { return met(!c.Test, "the token is of the test mode") }
+// InLiveMode requires a token of the live mode, one that says so.
+func InLiveMode(c *Claims) error {
+	if c.modeless {
+		return Unmet("the token does not tell its mode")
+	}
+	return met(!c.Test, "the token is of the test mode")
+}
 
 // All requires all of these; of none, anything is good enough. It panics if one is nil.
 func All(of ...Requirement) Requirement {

@@ -69,7 +69,8 @@ type VerifierOptions struct {
 	// Domains: they name https://commercelayer.io as their issuer, or none.
 	OldIssuers bool
 
-	// KeySet is the key set of the service, as JSON, if it is not to be fetched.
+	// KeySet is the key set of the service, as JSON, if it is not to be fetched: for one
+	// domain, since each has keys of its own.
 	KeySet []byte
 
 	// Leeway and CacheBytes are as in verify.Options.
@@ -151,6 +152,9 @@ func (o *VerifierOptions) issuers() ([]verify.Issuer, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.KeySet != nil && len(places) > 1 {
+		return nil, errors.New("commercelayer: VerifierOptions.KeySet is of one installation, and Domains and AuthURL name several, whose keys must not verify each other's tokens: make a Verifier for each, and join them with verify.Any")
+	}
 	var all []verify.Issuer
 	old := o.OldIssuers
 	for _, where := range places {
@@ -186,9 +190,17 @@ func (v *Verifier) Verify(ctx context.Context, token string) (*bearer.Authorizat
 	return v.tokens.Verify(ctx, token)
 }
 
-// Claims checks a token as [Verifier.Verify] does, and returns what it says. The claims
-// are shared, and must not be modified.
+// Claims checks a token as [Verifier.Verify] does, and returns what it says, as a copy.
 func (v *Verifier) Claims(ctx context.Context, token string) (*Claims, error) {
+	c, err := v.shared(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	return c.clone(), nil
+}
+
+// shared returns the claims that all have who bring the token.
+func (v *Verifier) shared(ctx context.Context, token string) (*Claims, error) {
 	a, err := v.tokens.Verify(ctx, token)
 	if err != nil {
 		return nil, err
@@ -210,7 +222,7 @@ func (v *Verifier) Require(what Requirement, opts *bearer.RequireOptions) func(h
 		panic("commercelayer: Require needs a Requirement, such as OfCustomer")
 	}
 	return bearer.Require(func(ctx context.Context, a *bearer.Authorization) error {
-		c, err := v.ClaimsOf(ctx, a)
+		c, err := v.claimsOf(ctx, a)
 		if err != nil {
 			return err
 		}
@@ -219,15 +231,24 @@ func (v *Verifier) Require(what Requirement, opts *bearer.RequireOptions) func(h
 }
 
 // ClaimsOf returns what the token of a session's authorization says, as [Verifier.Require]
-// looks at it: the claims are known to be true. ctx is that of the session's request.
+// looks at it: the claims are known to be true, and a copy. ctx is that of the session's
+// request.
 func (v *Verifier) ClaimsOf(ctx context.Context, a *bearer.Authorization) (*Claims, error) {
+	c, err := v.claimsOf(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	return c.clone(), nil
+}
+
+func (v *Verifier) claimsOf(ctx context.Context, a *bearer.Authorization) (*Claims, error) {
 	switch a.Origin {
 	case bearer.OriginGuest, bearer.OriginStorage:
 		return v.own(a.Token)
 	case bearer.OriginCookie:
 		return v.carried(ctx, a.Token)
 	}
-	return v.Claims(ctx, a.Token.AccessToken)
+	return v.shared(ctx, a.Token.AccessToken)
 }
 
 // own reads a token that has been in nobody else's hands. Whether it is still good is the
@@ -244,7 +265,7 @@ func (v *Verifier) own(t *bearer.Token) (*Claims, error) {
 // carried verifies a token that the browser keeps. That it has been revoked, or has just
 // expired, does not end the session: there is a refresh token for that.
 func (v *Verifier) carried(ctx context.Context, t *bearer.Token) (*Claims, error) {
-	c, err := v.Claims(ctx, t.AccessToken)
+	c, err := v.shared(ctx, t.AccessToken)
 	if !errors.Is(err, verify.ErrRefused) && !errors.Is(err, verify.ErrExpired) {
 		return c, err
 	}
@@ -259,7 +280,7 @@ func (v *Verifier) carried(ctx context.Context, t *bearer.Token) (*Claims, error
 	if err != nil {
 		return nil, err
 	}
-	return v.Claims(ctx, a.Token.AccessToken)
+	return v.shared(ctx, a.Token.AccessToken)
 }
 
 // authorize says whom a token speaks for that the service has issued.

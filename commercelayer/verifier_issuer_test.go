@@ -1,7 +1,9 @@
 package commercelayer_test
 
 import (
+	"bytes"
 	"errors"
+	"io"
 	"net/http"
 	"slices"
 	"strings"
@@ -55,7 +57,9 @@ func TestVerifierIssuers(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			tt.opts.KeySet = ours().keySet()
+			tt.opts.Base = roundTripper(func(*http.Request) (*http.Response, error) {
+				return &http.Response{StatusCode: http.StatusOK, Header: http.Header{}, Body: io.NopCloser(bytes.NewReader(ours().keySet()))}, nil
+			})
 			v := newVerifier(t, nil, &tt.opts)
 			token := ours().sign(saying("sales_channel", tt.changes))
 			if _, err := v.Verify(t.Context(), token); !errors.Is(err, tt.want) {
@@ -216,6 +220,8 @@ func TestNewVerifierRefuses(t *testing.T) {
 		{"old issuers of an IP", slug, &options{AuthURL: "http://127.0.0.1:8080/auth", OldIssuers: true}, []string{"OldIssuers"}},
 		{"key set that is none", slug, &options{KeySet: []byte("s3cr3t")}, []string{"KeySet", "JWK Set"}},
 		{"empty key set", slug, &options{KeySet: []byte{}}, []string{"KeySet"}},
+		{"one key set for several domains", slug, &options{Domains: []string{"commercelayer.io", "staging.example"}, KeySet: ours().keySet()}, []string{"VerifierOptions.KeySet", "Domains", "verify.Any"}},
+		{"one key set for a domain and an address", slug, &options{Domains: []string{"commercelayer.io"}, AuthURL: "http://127.0.0.1:8080/auth", KeySet: ours().keySet()}, []string{"VerifierOptions.KeySet", "AuthURL"}},
 		{"key set without a key", slug, &options{KeySet: []byte(`{"keys":[{"kty":"oct","k":"s3cr3t"}]}`)}, []string{"KeySet", "no key"}},
 		{"too much leeway", slug, &options{Leeway: time.Hour}, []string{"Leeway", "5 minutes"}},
 	}

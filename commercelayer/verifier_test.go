@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"math/big"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -190,8 +191,8 @@ func TestVerifierKinds(t *testing.T) {
 				if got := a.Token.Expiry; !got.Equal(c.ExpiresAt) || got.Sub(c.IssuedAt) != tt.life {
 					t.Errorf("%s: Expiry is %v, want %v after %v", tt.name, got, tt.life, c.IssuedAt)
 				}
-				if again, err := tt.v.Claims(t.Context(), tt.token); err != nil || again != c {
-					t.Errorf("%s: Claims = %v, %v, want those of Verify", tt.name, again, err)
+				if again, err := tt.v.Claims(t.Context(), tt.token); err != nil || !reflect.DeepEqual(again, c) {
+					t.Errorf("%s: Claims = %s, %v, want those of Verify", tt.name, again.Raw, err)
 				}
 			}
 		}
