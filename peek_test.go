@@ -95,16 +95,18 @@ func TestTransportStalledGzip(t *testing.T) {
 }
 
 func TestTransportPeeksAtMost64KiB(t *testing.T) {
-	body := &countingReader{strings.NewReader(`{"pad":"` + strings.Repeat("x", 1<<20) + `"}`), new(atomic.Int32)}
-	tr := &bearer.Transport{Source: static("abc"), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
-		return &http.Response{StatusCode: 401, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body)}, nil
-	})}
-	req, _ := http.NewRequest("GET", "https://api.test/", nil)
-	resp, err := tr.RoundTrip(req)
-	if n := body.n.Load(); err != nil || n != 64<<10 {
-		t.Errorf("%d bytes were read before the caller read any, %v; want 64 KiB", n, err)
-	}
-	if _, got := read(t, resp, err); len(got) != 1<<20+len(`{"pad":""}`) {
-		t.Errorf("the caller got %d bytes, want all", len(got))
-	}
+	synctest.Test(t, func(t *testing.T) { // in which the second that a look may take does not pass
+		body := &countingReader{strings.NewReader(`{"pad":"` + strings.Repeat("x", 1<<20) + `"}`), new(atomic.Int32)}
+		tr := &bearer.Transport{Source: static("abc"), Base: roundTripFunc(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{"Content-Type": {"application/json"}}, Body: io.NopCloser(body)}, nil
+		})}
+		req, _ := http.NewRequest("GET", "https://api.test/", nil)
+		resp, err := tr.RoundTrip(req)
+		if n := body.n.Load(); err != nil || n != 64<<10 {
+			t.Errorf("%d bytes were read before the caller read any, %v; want 64 KiB", n, err)
+		}
+		if _, got := read(t, resp, err); len(got) != 1<<20+len(`{"pad":""}`) {
+			t.Errorf("the caller got %d bytes, want all", len(got))
+		}
+	})
 }
