@@ -59,7 +59,7 @@ func inWorld(t *testing.T, f func(t *testing.T, w *world)) {
 		}))
 		var err error
 		w.shop, err = newShop(t.Context(), config{
-			origin: origin, issuer: issuer, base: roundTripper(w.fetch), clientID: "shop", clientSecret: "s3cr3t & more", customers: customers,
+			origin: origin, issuer: issuer, base: roundTripper(w.fetch), clientID: "shop", clientSecret: "s3cr3t & more", customers: customersBy(issuer),
 			service: &commercelayer.Options{ClientSecret: commercelayertest.SalesChannelSecret, Base: w.service.Transport()},
 			api:     w.service.APIURL(), log: slog.New(slog.NewTextHandler(writer(w.log), nil)),
 		})

@@ -36,18 +36,20 @@ const (
 	graceSubject = "1906-12-09"
 )
 
-var (
-	users = []provider.User{
-		{Subject: adaSubject, Name: "Ada", Email: commercelayertest.CustomerEmail, EmailVerified: true},
-		{Subject: graceSubject, Name: "Grace", Email: commercelayertest.OtherCustomerEmail, EmailVerified: true},
-		{Subject: "1912-06-23", Name: "Alan, who has never been to the shop", Email: "alan@example.com", EmailVerified: true},
-		{Subject: "6666-06-06", Name: "Mallory, with Ada's address", Email: commercelayertest.CustomerEmail},
+var users = []provider.User{
+	{Subject: adaSubject, Name: "Ada", Email: commercelayertest.CustomerEmail, EmailVerified: true},
+	{Subject: graceSubject, Name: "Grace", Email: commercelayertest.OtherCustomerEmail, EmailVerified: true},
+	{Subject: "1912-06-23", Name: "Alan, who has never been to the shop", Email: "alan@example.com", EmailVerified: true},
+	{Subject: "6666-06-06", Name: "Mallory, with Ada's address", Email: commercelayertest.CustomerEmail},
+}
+
+// customersBy are the shop's customers, by who they are for the provider.
+func customersBy(issuer string) map[identity]string {
+	return map[identity]string{
+		{issuer, adaSubject}:   commercelayertest.CustomerID,
+		{issuer, graceSubject}: commercelayertest.OtherCustomerID,
 	}
-	customers = map[string]string{
-		adaSubject:   commercelayertest.CustomerID,
-		graceSubject: commercelayertest.OtherCustomerID,
-	}
-)
+}
 
 // run is the program, until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -76,7 +78,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	c := config{
 		origin: "http://" + net.JoinHostPort(cmp.Or(host, "localhost"), port), issuer: "http://" + providerListener.Addr().String(),
 		clientID: "shop", clientSecret: rand.Text(),
-		customers: customers, log: slog.New(slog.NewTextHandler(stderr, nil)),
+		customers: customersBy("http://" + providerListener.Addr().String()), log: slog.New(slog.NewTextHandler(stderr, nil)),
 		service: &commercelayer.Options{ClientSecret: commercelayertest.SalesChannelSecret, Base: service.Transport()},
 		api:     service.APIURL(),
 	}

@@ -23,7 +23,7 @@ type config struct {
 	issuer                 string // the provider
 	base                   http.RoundTripper
 	clientID, clientSecret string // at the provider
-	customers              map[string]string
+	customers              map[identity]string
 	service                *commercelayer.Options
 	api                    string // the Core API
 	log                    *slog.Logger

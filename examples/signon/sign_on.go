@@ -77,11 +77,15 @@ func (s *shop) connect(ctx context.Context) error {
 	return err
 }
 
-// customer finds whose identity it is, by the subject: the addresses of email that the
+// identity is somebody for a provider (OpenID Connect Core §5.7): another one may have
+// given the same subject to somebody else.
+type identity struct{ issuer, subject string }
+
+// customer finds whose identity it is, by issuer and subject: the addresses of email that the
 // provider knows may be anybody's. A shop has a table for this, which is written when
 // somebody who is signed in connects an account with the provider.
 func (s *shop) customer(_ context.Context, id *verify.Claims) (string, error) {
-	return s.customers[id.Subject], nil
+	return s.customers[identity{id.Issuer, id.Subject}], nil
 }
 
 // attempt is what ties the answer of the provider to the browser that asked.
