@@ -109,8 +109,8 @@ func (h *authHost) header(more fields) fields {
 func (h *authHost) claims(more fields) fields {
 	now := time.Now().Unix()
 	return changed(fields{
-		"organization": fields{"id": "enWoxFMOnp", "slug": commercelayertest.Slug, "enterprise": true, "region": "eu-west-1"},
-		"application":  fields{"id": "nGVqaiEYNA", "client_id": channelID, "kind": "sales_channel", "public": true, "confidential": false},
+		"organization": fields{"id": "mRtXoqFLPn", "slug": commercelayertest.Slug, "enterprise": true, "region": "eu-west-1"},
+		"application":  fields{"id": "wKzVdiBQYe", "client_id": channelID, "kind": "sales_channel", "public": true, "confidential": false},
 		"scope":        "market:all", "exp": now + 7200, "test": true, "rand": 0.25, "iat": now, "iss": h.issuer(),
 	}, more)
 }
