@@ -39,7 +39,8 @@ func TestUntrustedCertificate(t *testing.T) {
 	srv.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelInfo)
 	srv.StartTLS()
 	t.Cleanup(srv.Close)
-	c, err := tokenendpoint.New(srv.URL, &tokenendpoint.Options{ClientID: "c"})
+	patient := new(http.Transport) // the default one tries again after ten seconds without a handshake
+	c, err := tokenendpoint.New(srv.URL, &tokenendpoint.Options{ClientID: "c", Base: patient})
 	if err != nil {
 		t.Fatal(err)
 	}
