@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/bearerkit/bearer"
@@ -129,7 +128,7 @@ func (o *VerifierOptions) places() ([]Options, error) {
 	}
 	domains := o.Domains
 	var all []Options
-	switch named, _ := hostsOf(strings.TrimRight(o.AuthURL, "/")); {
+	switch named, _ := hostsOf(o.AuthURL); {
 	case slices.Contains(domains, ""):
 		return nil, errors.New("commercelayer: VerifierOptions.Domains has an empty entry: leave it out")
 	case named.host != "": // by its address: it is one more
