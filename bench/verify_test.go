@@ -53,7 +53,7 @@ func newWorld(b *testing.B) *world {
 		"organization": map[string]any{"id": "enWoxFMOnp", "slug": "my-brand", "enterprise": true, "region": "eu-west-1"},
 		"application":  map[string]any{"id": "dNnWmixxKG", "kind": "sales_channel", "client_id": "a-client-id-of-forty-odd-characters-in-all", "public": true, "confidential": false},
 		"market":       map[string]any{"id": []string{"BowdGhwXdj"}, "stock_location_ids": []string{"DngepuNmOk", "KGyOjuyKXM"}, "geocoder_id": nil, "allows_external_prices": false},
-		"owner":        map[string]any{"id": "gOqzZhZrmQ", "type": "Customer"},
+		"owner":        map[string]any{"id": "KwRtLhVnYd", "type": "Customer"},
 		"scope":        "market:id:BowdGhwXdj", "test": true, "rand": 0.25,
 	})
 	t.Header["kid"] = "1"

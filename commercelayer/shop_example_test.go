@@ -75,7 +75,7 @@ func ExampleNewSalesChannel() {
 	// Output:
 	// bearer.Authorization(guest, from guest) <nil> 401
 	// login: <nil>
-	// bearer.Authorization(Customer "gOqzZhZrmQ", from storage) <nil> 200
+	// bearer.Authorization(Customer "KwRtLhVnYd", from storage) <nil> 200
 	// logout: <nil>
 	// bearer.Authorization(guest, from guest) <nil> 401
 }

@@ -256,7 +256,7 @@ func ExampleNewSingleCustomer() {
 	// Output:
 	// nobody is signed in
 	// login: <nil>
-	// bearer.Authorization(Customer "gOqzZhZrmQ", from storage) <nil>
+	// bearer.Authorization(Customer "KwRtLhVnYd", from storage) <nil>
 	// logout: <nil>
 	// nobody is signed in
 }

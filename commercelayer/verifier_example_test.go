@@ -45,7 +45,7 @@ func ExampleNewVerifier() {
 		fmt.Println(answer.Code, answer.Header()["Www-Authenticate"])
 	}
 	// Output:
-	// {Customer gOqzZhZrmQ} sales_channel:customer
+	// {Customer KwRtLhVnYd} sales_channel:customer
 	// 200 []
 	// 401 [Bearer realm="bearer", error="invalid_token", error_description="the token has expired"]
 }

@@ -71,10 +71,10 @@
 //	    {"kind": "sales_channel", "client_id": "shop", "client_secret": "optional", "token_life": "4h"},
 //	    {"kind": "integration", "client_id": "jobs", "client_secret": "jobs-secret"},
 //	    {"kind": "webapp", "client_id": "app", "client_secret": "app-secret", "redirect_uris": ["http://localhost:3000/callback"]},
-//	    {"kind": "user", "client_id": "admin", "client_secret": "admin-secret", "user_id": "gblowSyVeq"}
+//	    {"kind": "user", "client_id": "admin", "client_secret": "admin-secret", "user_id": "PzMfJkDxWs"}
 //	  ],
 //	  "customers": [{
-//	    "email": "ada@example.com", "password": "secret", "id": "gOqzZhZrmQ", "past_orders": 2,
+//	    "email": "ada@example.com", "password": "secret", "id": "KwRtLhVnYd", "past_orders": 2,
 //	    "addresses": [{
 //	      "first_name": "Ada", "last_name": "Rossi", "line_1": "Via dei Mulini 12", "zip_code": "40121", "city": "Bologna",
 //	      "state_code": "BO", "country_code": "IT", "phone": "+39 051 555 0142"

@@ -20,11 +20,11 @@ const (
 
 	// UserID is the user that the webapp and the provisioning application act
 	// for.
-	UserID = "gblowSyVeq"
+	UserID = "PzMfJkDxWs"
 
 	CustomerEmail    = "ada@example.com"
 	CustomerPassword = "local-password-of-ada"
-	CustomerID       = "gOqzZhZrmQ"
+	CustomerID       = "KwRtLhVnYd"
 
 	OtherCustomerEmail    = "grace@example.com"
 	OtherCustomerPassword = "local-password-of-grace"
