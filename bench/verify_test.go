@@ -50,11 +50,11 @@ func newWorld(b *testing.B) *world {
 
 	t := jwt.NewWithClaims(jwt.SigningMethodRS512, jwt.MapClaims{
 		"iss": w.issuer, "aud": audience, "exp": time.Now().Add(time.Hour).Unix(), "iat": time.Now().Unix(),
-		"organization": map[string]any{"id": "enWoxFMOnp", "slug": "my-brand", "enterprise": true, "region": "eu-west-1"},
-		"application":  map[string]any{"id": "dNnWmixxKG", "kind": "sales_channel", "client_id": "a-client-id-of-forty-odd-characters-in-all", "public": true, "confidential": false},
-		"market":       map[string]any{"id": []string{"BowdGhwXdj"}, "stock_location_ids": []string{"DngepuNmOk", "KGyOjuyKXM"}, "geocoder_id": nil, "allows_external_prices": false},
+		"organization": map[string]any{"id": "HdKvRmTnLq", "slug": "my-brand", "enterprise": true, "region": "eu-west-1"},
+		"application":  map[string]any{"id": "VbXcJwPsTz", "kind": "sales_channel", "client_id": "a-client-id-of-forty-odd-characters-in-all", "public": true, "confidential": false},
+		"market":       map[string]any{"id": []string{"QyFgNhMkRt"}, "stock_location_ids": []string{"LsWdZxCvBn", "TgHjYkUiPo"}, "geocoder_id": nil, "allows_external_prices": false},
 		"owner":        map[string]any{"id": "KwRtLhVnYd", "type": "Customer"},
-		"scope":        "market:id:BowdGhwXdj", "test": true, "rand": 0.25,
+		"scope":        "market:id:QyFgNhMkRt", "test": true, "rand": 0.25,
 	})
 	t.Header["kid"] = "1"
 	w.token, err = t.SignedString(key)
