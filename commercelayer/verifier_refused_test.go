@@ -178,6 +178,7 @@ func TestVerifierMissing(t *testing.T) {
 		{"dashboard's user, with an owner", "dashboard", claimSet{"user": nil, "owner": claimSet{"type": "User", "id": "user1"}}, "the token has no user.id"},
 		{"dashboard's user in an organization", "dashboard", claimSet{"user": nil, "organization": claimSet{"id": "org1", "slug": "x"}}, "the token has no user.id"},
 		{"dashboard's organization's slug", "dashboard", claimSet{"organization": claimSet{"id": "org1"}}, "the token has no organization.slug"},
+		{"user's user in an organization", "user", inOrganization, "the token has no user.id"},
 		{"dashboard's owner's id", "dashboard", claimSet{"user": nil, "owner": claimSet{"type": "User"}, "organization": inOrganization["organization"]}, "the token has no owner.id"},
 		{"dashboard's user, as the owner alone", "dashboard", claimSet{"user": nil, "owner": inOrganization["owner"]}, "the token has no user.id"},
 		{"owner's id", "sales_channel", claimSet{"owner": claimSet{"type": "Customer"}}, "the token has no owner.id"},

@@ -65,9 +65,14 @@ func TestIssuersInEvents(t *testing.T) {
 		issuers, accepted = append(issuers, more), append(accepted, more.Name)
 	}
 	slices.Sort(accepted)
-	v := newVerifier(t, &verify.Options{Observer: refusals(&told), Authorize: func(c *verify.Claims) (*bearer.Authorization, error) {
-		if c.Subject == "nobody" {
+	revoked := a.good(`"sub":"revoked meanwhile"`)
+	var v *verify.Verifier
+	v = newVerifier(t, &verify.Options{Observer: refusals(&told), Authorize: func(c *verify.Claims) (*bearer.Authorization, error) {
+		switch c.Subject {
+		case "nobody":
 			return nil, nil
+		case "revoked meanwhile":
+			v.Refuse(revoked, 0)
 		}
 		return &bearer.Authorization{}, nil
 	}}, issuers...)
@@ -85,6 +90,7 @@ func TestIssuersInEvents(t *testing.T) {
 		{"expired", a.token(fmt.Sprintf(`{"iss":%q,"exp":%d}`, authName, now-600)), authName},
 		{"of a stranger", a.token(`{"iss":"https://evil.test","exp":99999999999}`), "https://evil.test"},
 		{"of a stranger with a long name", a.token(fmt.Sprintf(`{"iss":%q,"exp":99999999999}`, long)), long[:500] + "…"},
+		{"revoked meanwhile", revoked, authName},
 		{"unreadable", "x", ""},
 	} {
 		told = nil

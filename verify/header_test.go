@@ -38,6 +38,9 @@ func TestForms(t *testing.T) {
 		t.Fatalf("no token has %d bytes", bytes)
 		return ""
 	}
+	wide := func(more int) string { // a token whose header is so many bytes more than 2 KiB of base64
+		return s.sign(s.header()+strings.Repeat(" ", 2<<10*3/4-len(s.header())+more), goodClaims())
+	}
 	attacks := []attack{
 		malformed("nothing", ""),
 		malformed("a dot", "."),
@@ -58,6 +61,7 @@ func TestForms(t *testing.T) {
 		malformed("1 MB of nothing", strings.Repeat("A", 1<<20)),
 		malformed("over 16 KiB", sized(16<<10+1)),
 		malformed("2 KiB of header", s.sign(`{"alg":"ES256","kid":"`+strings.Repeat("y", 2000)+`"}`, goodClaims())),
+		malformed("a byte more than 2 KiB of header", wide(1)),
 		malformed("quoted", `"`+good+`"`),
 		malformed("with its scheme", "Bearer "+good),
 		malformed("NUL behind", good+"\x00"),
@@ -89,7 +93,7 @@ func TestForms(t *testing.T) {
 	withstand(t, attacks)
 
 	v := newVerifier(t, nil, issuerOf(s))
-	for name, token := range map[string]string{"the good one": good, "the alphabet": s.token(odd), "16 KiB": sized(16 << 10)} {
+	for name, token := range map[string]string{"the good one": good, "the alphabet": s.token(odd), "16 KiB": sized(16 << 10), "2 KiB of header": wide(0)} {
 		if err := check(v, token); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
