@@ -47,6 +47,7 @@ func TestAmbiguousHeaders(t *testing.T) {
 		{"number out of range", with(usual + `,"x":1e400}`), verify.ErrMalformed, false},
 		{"number with a fraction", with(usual + `,"x":[1.5]}`), verify.ErrMalformed, false},
 		{"number with an exponent", with(usual + `,"x":1e3}`), verify.ErrMalformed, false},
+		{"number with an exponent in capitals", with(usual + `,"x":1E3}`), verify.ErrMalformed, false},
 		{"number of many digits", with(usual + `,"x":1234567890123456}`), verify.ErrMalformed, false},
 		{"data behind", with(s.header() + "{}"), verify.ErrMalformed, false},
 		{"a NUL behind", with(s.header() + "\x00"), verify.ErrMalformed, false},
