@@ -48,6 +48,8 @@ func TestAge(t *testing.T) {
 		{"negative", []string{"max-age=-600"}, "", least},
 		{"a fraction", []string{"max-age=600.5"}, "", least},
 		{"no number", []string{"max-age=soon"}, "", least},
+		{"no decimal number", []string{"max-age=0x258"}, "", least},
+		{"zeros before it", []string{"max-age=0600"}, "", 10 * time.Minute},
 		{"empty", []string{"max-age="}, "", least},
 		{"bare", []string{"max-age"}, "", least},
 		{"not to be stored", []string{"no-store"}, "", least},
