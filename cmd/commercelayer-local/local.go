@@ -27,6 +27,10 @@ type local struct {
 	caFile   string // absolute; empty without -ca-out
 }
 
+// stopWithin is how long requests under way may still take when the program is
+// told to stop.
+const stopWithin = 5 * time.Second
+
 // listen gets everything ready, so that what is announced afterwards works.
 func listen(ctx context.Context, s *settings, stderr io.Writer) (*local, error) {
 	options := s.options
@@ -105,4 +109,28 @@ func writeFile(name string, content []byte) error {
 		os.Remove(f.Name())
 	}
 	return err
+}
+
+// serve answers requests until ctx ends, and then lets those under way finish.
+func (l *local) serve(ctx context.Context) error {
+	ended := make(chan error, 1)
+	go func() {
+		if l.settings.tls {
+			ended <- l.http.ServeTLS(l.listener, "", "")
+			return
+		}
+		ended <- l.http.Serve(l.listener)
+	}()
+	select {
+	case err := <-ended:
+		return fmt.Errorf("serving: %w", err)
+	case <-ctx.Done():
+	}
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if l.http.Shutdown(stop) != nil {
+		l.http.Close()
+	}
+	<-ended
+	return nil
 }

@@ -2,13 +2,34 @@ package main
 
 import (
 	"context"
+	"errors"
+	"flag"
 	"fmt"
 	"io"
-
-	"github.com/bearerkit/bearer/internal/program"
+	"os"
+	"os/signal"
+	"syscall"
 )
 
-func main() { program.Main("commercelayer-local", run) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// Signals are their own again after the first: a second one ends a program
+	// that still waits for requests under way.
+	context.AfterFunc(ctx, func() {
+		stop()
+		fmt.Fprintln(os.Stderr, "commercelayer-local: stopping; interrupt again to end at once")
+	})
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		// The flag package has said it already.
+		os.Exit(2)
+	default:
+		fmt.Fprintf(os.Stderr, "commercelayer-local: %v\n", err)
+		os.Exit(1)
+	}
+}
 
 // run is the program, until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -24,5 +45,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		l.listener.Close()
 		return fmt.Errorf("printing the settings: %w", err)
 	}
-	return program.Serve(ctx, l.listener, l.http)
+	return l.serve(ctx)
 }

@@ -198,7 +198,7 @@ func TestErrors(t *testing.T) {
 		{"bad domain", []string{"-domain", "127.0.0.1"}, "Domain"},
 		{"bad rate limit", []string{"-rate-limit", "-1"}, "rate limit"},
 		{"bad log", []string{"-log", "yes"}, "text, json or off"},
-		{"unknown flag", []string{"-x"}, "wrong arguments"},
+		{"unknown flag", []string{"-x"}, "wrong usage"},
 		{"argument", []string{"serve"}, "no flag"},
 		{"certificate without TLS", []string{"-tls=false", "-ca-out", filepath.Join(dir, "ca.pem")}, "contradict"},
 		{"no folder for the certificate", []string{"-addr", "127.0.0.1:0", "-ca-out", filepath.Join(dir, "no", "ca.pem")}, "writing the certificate"},

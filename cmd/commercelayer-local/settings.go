@@ -10,8 +10,9 @@ import (
 	"strconv"
 
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
-	"github.com/bearerkit/bearer/internal/program"
 )
+
+var errUsage = errors.New("wrong usage")
 
 // settings is what the program was told, by its flags and its file.
 type settings struct {
@@ -48,8 +49,11 @@ func parse(args []string, stderr io.Writer) (*settings, error) {
 	reuse := f.Bool("reuse-password-token", false, "give a customer who signs in again the token that is already running")
 	log := f.String("log", "text", "how to log requests, to standard error: text, json or off")
 	anyListen := f.Bool("unsafe-listen-anywhere", false, "allow an -addr that other machines can reach")
-	if err := program.Parse(f, args); err != nil {
-		return nil, err
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, errUsage
 	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("there is an argument that is no flag: %q; see -help", f.Arg(0))

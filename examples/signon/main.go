@@ -20,15 +20,31 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/bearerkit/bearer/commercelayer"
 	"github.com/bearerkit/bearer/commercelayer/commercelayertest"
 	"github.com/bearerkit/bearer/examples/signon/provider"
-	"github.com/bearerkit/bearer/internal/program"
 )
 
-func main() { program.Main("signon", run) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends a program that still waits
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2) // the flag package has said it already
+	default:
+		fmt.Fprintln(os.Stderr, "signon:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("wrong arguments")
 
 // Those whom the provider knows. The shop knows the first two, by their subjects.
 const (
@@ -57,8 +73,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	flags.SetOutput(stderr)
 	addr := flags.String("addr", "localhost:8080", "`address` to serve the shop on")
 	providerAddr := flags.String("provider-addr", "127.0.0.1:0", "`address` to serve the identity provider on; port 0 is any")
-	if err := program.Parse(flags, args); err != nil {
-		return err
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
 	}
 	shopListener, err := net.Listen("tcp", *addr)
 	if err != nil {
@@ -94,6 +113,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	go func() { defer cancel(); stopped <- serve(ctx, shopListener, shop) }()
 	fmt.Fprintf(stdout, welcome, c.origin, c.issuer)
 	<-ctx.Done() // interrupted, or one of them cannot serve
+	fmt.Fprintln(stdout, "Closing both. Interrupt again if that takes too long.")
 	return errors.Join(<-stopped, <-stopped)
 }
 
@@ -104,12 +124,23 @@ The identity provider is at %s. Interrupt to close both.
 
 // serve serves a handler until ctx ends.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	return program.Serve(ctx, l, &http.Server{
+	server := &http.Server{
 		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
+	}
+	stopped := make(chan error, 1)
+	stop := context.AfterFunc(ctx, func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(ctx)
 	})
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		stop()
+		return err
+	}
+	return <-stopped
 }

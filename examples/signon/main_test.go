@@ -10,8 +10,6 @@ import (
 	"net/url"
 	"strings"
 	"testing"
-
-	"github.com/bearerkit/bearer/internal/program"
 )
 
 // On real ports, as far as a client gets that takes no Secure cookies from http.
@@ -56,6 +54,7 @@ func TestRun(t *testing.T) {
 		}
 	}
 	stop()
+	says("Closing both.")
 	if err := <-stopped; err != nil {
 		t.Errorf("stopping: %v", err)
 	}
@@ -67,7 +66,7 @@ func TestWrongArguments(t *testing.T) {
 		args []string
 		want error
 	}{
-		{"a flag that is none", []string{"-nonsense"}, program.ErrUsage}, {"help", []string{"-h"}, flag.ErrHelp},
+		{"a flag that is none", []string{"-nonsense"}, errUsage}, {"help", []string{"-h"}, flag.ErrHelp},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := run(t.Context(), tt.args, io.Discard, io.Discard); !errors.Is(err, tt.want) {

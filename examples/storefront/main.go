@@ -21,6 +21,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,12 +29,27 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
+	"syscall"
 	"time"
-
-	"github.com/bearerkit/bearer/internal/program"
 )
 
-func main() { program.Main("storefront", run) }
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// A second signal ends a program that still waits for requests under way.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2) // the flag package has said it already
+	default:
+		fmt.Fprintln(os.Stderr, "storefront:", err)
+		os.Exit(1)
+	}
+}
+
+var errUsage = errors.New("wrong arguments")
 
 // run is the program, until ctx ends.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
@@ -42,8 +58,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	addr := flags.String("addr", "localhost:8080", "`address` to serve on")
 	insecure := flags.Bool("insecure-cookies", false, "for browsers that take no Secure cookies from http (Safari, or another machine's): whoever listens can take over sessions")
 	life := flags.Duration("token-life", 0, "how long the local tokens live, to watch them being refreshed, such as 1m (default 4h)")
-	if err := program.Parse(flags, args); err != nil {
-		return err
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
 	}
 	service, err := newService(os.Getenv, *life)
 	if err != nil {
@@ -113,5 +132,19 @@ func serve(ctx context.Context, l net.Listener, handler http.Handler, endStreams
 		MaxHeaderBytes:    64 << 10,
 	}
 	server.RegisterOnShutdown(endStreams)
-	return program.Serve(ctx, l, server)
+	stopped := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+		defer cancel()
+		stopped <- server.Shutdown(ctx)
+	}()
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	if err := <-stopped; err != nil {
+		server.Close()
+		return fmt.Errorf("requests under way were broken off: %w", err)
+	}
+	return nil
 }

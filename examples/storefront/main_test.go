@@ -10,8 +10,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"github.com/bearerkit/bearer/internal/program"
 )
 
 func TestRun(t *testing.T) {
@@ -54,7 +52,7 @@ func TestWrongArguments(t *testing.T) {
 		args []string
 		want error
 	}{
-		{"a flag that is none", []string{"-nonsense"}, program.ErrUsage}, {"help", []string{"-h"}, flag.ErrHelp}, {"no duration", []string{"-token-life", "x"}, program.ErrUsage},
+		{"a flag that is none", []string{"-nonsense"}, errUsage}, {"help", []string{"-h"}, flag.ErrHelp}, {"no duration", []string{"-token-life", "x"}, errUsage},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			if err := run(t.Context(), tt.args, io.Discard, io.Discard); !errors.Is(err, tt.want) {
