@@ -20,7 +20,7 @@ type browser struct {
 	first   *Session
 	inbound *inbound // nil if the request has brought no token of its own
 
-	firstID string // the application's, as it was when the request came, or when a customer last signed in; one at a time changes it
+	firstID string // the application's, as it was when the request came, or when a customer last signed in; with changing, one at a time changes it, under mu
 
 	mu       sync.Mutex // guards what follows
 	readID   bool
@@ -122,8 +122,11 @@ func (b *browser) session(f *Storefront) *Session {
 	return s
 }
 
-// change begins a login or logout. Only a login needs the header.
+// change begins a login or logout. Only a login has to be ready for it.
 func (b *browser) change(login bool) (done func(), err error) {
+	if login {
+		err = b.ready()
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	switch {
@@ -131,8 +134,8 @@ func (b *browser) change(login bool) (done func(), err error) {
 		return nil, ErrInbound
 	case b.changing:
 		return nil, errChanging
-	case login && b.begun && b.opts.SessionID == nil:
-		return nil, errBegun
+	case err != nil:
+		return nil, err
 	}
 	b.changing = true
 	return func() {
@@ -142,9 +145,17 @@ func (b *browser) change(login bool) (done func(), err error) {
 	}, nil
 }
 
-// ready says why nobody can sign in any more, if so.
+// ready says why nobody can sign in, if so.
 func (b *browser) ready() error {
-	if b.opts.SessionID == nil && b.request.Context().Err() != nil {
+	b.mu.Lock()
+	begun := b.begun
+	b.mu.Unlock()
+	switch {
+	case b.inbound != nil:
+		return ErrInbound
+	case b.opts.SessionID == nil && begun:
+		return errBegun
+	case b.opts.SessionID == nil && b.request.Context().Err() != nil:
 		return errLeft
 	}
 	_, err := b.nextID()
@@ -160,6 +171,8 @@ func (b *browser) nextID() (string, error) {
 		return newSessionID(), nil
 	}
 	id := b.opts.SessionID(b.request)
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	switch {
 	case id == "":
 		return "", errNoID

@@ -18,6 +18,7 @@ const guestWait = 2 * time.Second
 
 var (
 	errNoCustomers = &safeError{"the Storefront has nowhere to keep customers: set StorefrontOptions.Customers, such as to memstore.New(nil)", nil}
+	errNoGrant     = &safeError{"Session.Login needs a function that gets the customer's token: for a token that is there already call SetCustomer", nil}
 	errLeft        = &safeError{"the request has ended, and the visitor's cookie can no longer be set", nil}
 	errNoExpiry    = &safeError{"the customer's token does not say when it expires, and kept it would count as expired: set its Expiry", nil}
 	errNotForever  = &safeError{"the customer's token has expired already: sign in again", nil}
@@ -39,13 +40,16 @@ func (s *Session) SetCustomer(ctx context.Context, t *Token) error {
 }
 
 // Login is [Session.SetCustomer] with the token that grant gets from the token endpoint.
-// It asks for none that it could not keep: grant is not called where SetCustomer would
-// fail whatever the token, such as after the answer is begun. An error of grant is
-// returned as it is.
+// grant is not called where nobody could be signed in: after the answer is begun or the
+// request has ended, by a request that has brought a token of its own, or under the id
+// that an application's session had before. An error of grant is returned as it is.
 func (s *Session) Login(ctx context.Context, grant TokenFunc) error {
 	f := s.front
-	if f.opts.Customers == nil {
+	switch {
+	case f.opts.Customers == nil:
 		return errNoCustomers
+	case grant == nil:
+		return errNoGrant
 	}
 	c, again, err := s.signIn(ctx, grant)
 	if err != nil {
@@ -67,11 +71,6 @@ func (s *Session) Login(ctx context.Context, grant TokenFunc) error {
 // again tells that there was somebody.
 func (s *Session) signIn(ctx context.Context, grant TokenFunc) (c *customer, again bool, err error) {
 	f, b := s.front, s.browser
-	done, err := b.change(true)
-	if err != nil {
-		return nil, false, err
-	}
-	defer done()
 	if err := b.ready(); err != nil {
 		return nil, false, err
 	}
@@ -82,9 +81,11 @@ func (s *Session) signIn(ctx context.Context, grant TokenFunc) (c *customer, aga
 	if t == nil || t.AccessToken == "" {
 		return nil, false, errEmptyToken
 	}
-	if err := b.ready(); err != nil { // that may have taken long
+	done, err := b.change(true)
+	if err != nil {
 		return nil, false, err
 	}
+	defer done()
 	now := time.Now()
 	t = received(t, now)
 	r, err := f.admit(t, now)
@@ -110,7 +111,9 @@ func (s *Session) signIn(ctx context.Context, grant TokenFunc) (c *customer, aga
 	s.cust, s.state, s.known, s.askedAt = c, StateCustomer, true, now
 	s.lost, s.private, s.drop = false, true, false
 	s.mu.Unlock()
+	b.mu.Lock()
 	b.firstID = id
+	b.mu.Unlock()
 
 	ctx = context.WithoutCancel(ctx)
 	switch {

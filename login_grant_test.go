@@ -3,8 +3,10 @@ package bearer_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -80,23 +82,38 @@ func impatientShop(t *testing.T) *shop {
 	return s
 }
 
-// One at a time: the second has no token asked for.
-func TestLoginWhileAnotherIsUnderWay(t *testing.T) {
+// Those for several markets, in one request, do not get in each other's way, and one whose
+// grant panics in nobody's.
+func TestLoginsSideBySide(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShop(t, nil, nil)
-		asked, failed := s.tryLogin("bob", func(_ *shop, _ http.ResponseWriter, r *http.Request) {
+		s.HandleFunc("/try", func(w http.ResponseWriter, r *http.Request) {
 			sess, _ := bearer.FromContext(r.Context())
-			go sess.Login(r.Context(), func(context.Context) (*bearer.Token, error) {
-				<-time.After(time.Minute)
-				return s.idp.login("ann", true), nil
-			})
-			synctest.Wait()
+			var logins sync.WaitGroup
+			for i := range 3 {
+				logins.Go(func() {
+					defer func() {
+						if p := recover(); (p != nil) != (i == 1) {
+							t.Errorf("login %d: panic %v", i, p)
+						}
+					}()
+					err := sess.Login(r.Context(), func(context.Context) (*bearer.Token, error) {
+						<-time.After(time.Duration(1+i) * time.Second)
+						if i == 1 {
+							panic("in a grant")
+						}
+						return s.idp.login(fmt.Sprint("ann", i), true), nil
+					})
+					if err != nil {
+						t.Errorf("login %d: %v", i, err)
+					}
+				})
+			}
+			logins.Wait()
 		})
-		s.tab(t).get("/try")
-		if *failed == nil || !strings.Contains((*failed).Error(), "another login or logout") || *asked != 0 {
-			t.Errorf("Login: %v after %d token requests", *failed, *asked)
-		}
-		pass(2 * time.Minute)
+		b := s.tab(t)
+		b.get("/try")
+		b.want("/token", "access-ann2-2")
 	})
 }
 
@@ -121,6 +138,34 @@ func TestLoginWhileTheRequestEnds(t *testing.T) {
 	})
 }
 
+// As above, with the ids of an application, which changes them meanwhile.
+func TestLoginsSideBySideWithIDs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := withLibrary(t)
+		var l library
+		s.HandleFunc("/try", func(w http.ResponseWriter, r *http.Request) {
+			sess, _ := bearer.FromContext(r.Context())
+			var logins sync.WaitGroup
+			for i := range 20 {
+				logins.Go(func() {
+					l.renew(&recorded{header: http.Header{}}, r, longID(string(rune('a'+i))))
+					sess.Login(r.Context(), func(context.Context) (*bearer.Token, error) { return s.idp.login("ann", true), nil })
+				})
+			}
+			logins.Wait()
+			l.renew(w, r, longID("z"))
+			if err := sess.SetCustomer(r.Context(), s.idp.login("bob", true)); err != nil {
+				t.Error(err)
+			}
+		})
+		b := s.tab(t)
+		b.get("/try")
+		if r := b.get("/token"); !strings.HasPrefix(r.body, "access-bob-") {
+			t.Errorf("GET /token = %q", r.body)
+		}
+	})
+}
+
 // The application's session may get its new id within the grant: that id counts.
 func TestLoginRenewsTheIDWithinTheGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -141,6 +186,19 @@ func TestLoginRenewsTheIDWithinTheGrant(t *testing.T) {
 		b.get("/try")
 		b.want("/token", "access-ann-1")
 		s.tab(t).want("/token", "guest-shop", "Cookie", "app="+longID("a"))
+	})
+}
+
+func TestLoginWithoutAGrant(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop(t, nil, nil)
+		s.HandleFunc("/try", func(w http.ResponseWriter, r *http.Request) {
+			sess, _ := bearer.FromContext(r.Context())
+			if err := sess.Login(r.Context(), nil); err == nil || !strings.Contains(err.Error(), "SetCustomer") {
+				t.Errorf("Login: %v, want an error that says what to do", err)
+			}
+		})
+		s.tab(t).get("/try")
 	})
 }
 
