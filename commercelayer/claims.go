@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -32,8 +33,8 @@ type Claims struct {
 	Market       *Market         // nil for market:all
 	CustomClaim  json.RawMessage // of the assertion, verbatim; nil if absent; see [CustomClaim]
 
-	// Unknown are the claims that none of the above has, by their names, and those within
-	// a part by both names, such as market.price_list_id; nil if there are none.
+	// Unknown are the claims that none of the above has, by their names; nil if there are
+	// none. What is new within a part is in Raw.
 	Unknown map[string]json.RawMessage
 
 	// Raw is the whole claims set, as the token has it.
@@ -109,84 +110,58 @@ func decodePayload(accessToken string, into any) error {
 
 // UnmarshalJSON reads the claims of a token, by their exact names.
 func (c *Claims) UnmarshalJSON(b []byte) error {
+	var set map[string]json.RawMessage
+	if err := json.Unmarshal(b, &set); err != nil {
+		return err
+	}
 	*c = Claims{Raw: bytes.Clone(b)}
-	var (
-		test                                           *bool
-		expires, issued                                json.Number
-		application, organization, user, owner, market json.RawMessage
-		ofOrganization                                 Organization
-		ofUser                                         User
-		ofOwner                                        Owner
-		ofMarket                                       Market
-	)
-	m := members{unknown: map[string]json.RawMessage{}}
-	m.read("", b, map[string]any{
+	var test *bool
+	var expires, issued json.Number
+	for name, into := range map[string]any{
 		"iss": &c.Issuer, "scope": &c.Scope, "exp": &expires, "iat": &issued, "test": &test, "rand": &c.Rand,
-		"application": &application, "organization": &organization, "user": &user, "owner": &owner, "market": &market,
+		"application": &c.Application, "organization": &c.Organization, "user": &c.User, "owner": &c.Owner, "market": &c.Market,
 		"custom_claim": &c.CustomClaim,
-	})
-	m.read("application.", application, map[string]any{
-		"id": &c.Application.ID, "kind": &c.Application.Kind, "client_id": &c.Application.ClientID,
-		"public": &c.Application.Public, "confidential": &c.Application.Confidential,
-	})
-	if m.read("organization.", organization, map[string]any{
-		"id": &ofOrganization.ID, "slug": &ofOrganization.Slug, "enterprise": &ofOrganization.Enterprise, "region": &ofOrganization.Region,
-	}) {
-		c.Organization = &ofOrganization
-	}
-	if m.read("user.", user, map[string]any{"id": &ofUser.ID}) {
-		c.User = &ofUser
-	}
-	if m.read("owner.", owner, map[string]any{"type": &ofOwner.Type, "id": &ofOwner.ID}) {
-		c.Owner = &ofOwner
-	}
-	if m.read("market.", market, map[string]any{
-		"id": &ofMarket.ID, "stock_location_ids": &ofMarket.StockLocationIDs, "geocoder_id": &ofMarket.GeocoderID,
-		"allows_external_prices": &ofMarket.AllowsExternalPrices,
-	}) {
-		c.Market = &ofMarket
+	} {
+		if raw, has := set[name]; has {
+			if err := json.Unmarshal(raw, into); err != nil {
+				return err
+			}
+			delete(set, name)
+		}
 	}
 	c.Test, c.modeless = test != nil && *test, test == nil
 	if string(c.CustomClaim) == "null" {
 		c.CustomClaim = nil
 	}
 	c.ExpiresAt, c.IssuedAt = unverified.Unix(expires), unverified.Unix(issued)
-	if len(m.unknown) > 0 {
-		c.Unknown = m.unknown
+	if len(set) > 0 {
+		c.Unknown = set
 	}
-	return m.err
+	return nil
 }
 
-// members reads objects of a claims set. The first failure stays.
-type members struct {
-	unknown map[string]json.RawMessage
-	err     error
-}
-
-// read reads one, if it is there, by the exact names of its members.
-func (m *members) read(part string, object json.RawMessage, known map[string]any) bool {
-	if m.err != nil || len(object) == 0 || string(object) == "null" {
-		return false
-	}
-	var set map[string]json.RawMessage
-	m.err = json.Unmarshal(object, &set)
-	for name, value := range set {
-		if into, ok := known[name]; !ok {
-			m.unknown[part+name] = value
-		} else if err := json.Unmarshal(value, into); err != nil {
-			m.err = err
-		}
-	}
-	return true
-}
-
-// MarshalJSON returns Raw: the claims as the token has them, whatever has been changed
-// since. Those that come from no token cannot be written.
+// MarshalJSON writes the claims as a token has them: the fields and Unknown, not Raw.
 func (c Claims) MarshalJSON() ([]byte, error) {
-	if c.Raw == nil {
-		return nil, errors.New("commercelayer: Claims are written as their Raw, and these have none: they have not been read from a token")
+	set := map[string]any{}
+	for name, value := range c.Unknown {
+		set[name] = value
 	}
-	return c.Raw, nil
+	for name, value := range map[string]any{
+		"iss": c.Issuer, "scope": c.Scope, "exp": c.ExpiresAt, "iat": c.IssuedAt, "rand": c.Rand, "application": c.Application,
+		"organization": c.Organization, "user": c.User, "owner": c.Owner, "market": c.Market, "custom_claim": c.CustomClaim,
+	} {
+		if reflect.ValueOf(value).IsZero() {
+			continue
+		}
+		if at, is := value.(time.Time); is {
+			value = float64(at.UnixMilli()) / 1000
+		}
+		set[name] = value
+	}
+	if !c.modeless {
+		set["test"] = c.Test
+	}
+	return json.Marshal(set)
 }
 
 // clone is a copy that has nothing in common with c.
