@@ -39,11 +39,18 @@ func (e either) Verify(ctx context.Context, token string) (*bearer.Authorization
 		if err == nil {
 			return a, nil
 		}
-		if first == nil || errors.Is(first, ErrIssuer) || first == errNoIssuer {
+		if first == nil || isForeign(first) {
 			first = err
 		}
 	}
 	return nil, first
+}
+
+// isForeign reports whether a token is refused for its issuer, whom another verifier may
+// know.
+func isForeign(err error) bool {
+	own, ok := errors.AsType[*Error](err)
+	return errors.Is(err, ErrIssuer) || ok && own != nil && own.Kind == ErrMissingClaim && own.Detail == noIssuer
 }
 
 // Refuse implements bearer.Refuser.

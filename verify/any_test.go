@@ -59,6 +59,15 @@ func TestAny(t *testing.T) {
 		}
 	}
 
+	// What is done to one token's error is not seen in the next one's.
+	_, err := first.Verify(t.Context(), theirs.token(`{"exp":1}`))
+	if own, ok := errors.AsType[*verify.Error](err); ok {
+		own.Detail = "spoilt"
+	}
+	if _, err := first.Verify(t.Context(), theirs.token(`{"exp":1}`)); err == nil || err.Error() != "verify: the token has no iss" {
+		t.Errorf("the next one's error is %v", err)
+	}
+
 	passing := &bearer.UnavailableError{}
 	if _, err := verify.Any(first, opaque{passing}, second).Verify(t.Context(), of(ours, "https://evil.test")); err != passing {
 		t.Errorf("where one cannot tell: %v, want that", err)

@@ -79,7 +79,7 @@ func (c *rawClaims) UnmarshalJSON(b []byte) error {
 	r := reader{set: set}
 	c.Claims = Claims{
 		Issuer: r.text("iss"), Subject: r.text("sub"), ID: r.text("jti"), Audience: r.texts("aud"),
-		ExpiresAt: r.time("exp"), NotBefore: r.time("nbf"), IssuedAt: r.time("iat"),
+		ExpiresAt: r.time("exp", 1), NotBefore: r.time("nbf", 0), IssuedAt: r.time("iat", 1),
 		Raw: bytes.Clone(b),
 	}
 	// No registered claim of RFC 7519, and not always a text.
@@ -131,13 +131,14 @@ func (r *reader) texts(name string) (list []string) {
 }
 
 // time reads a NumericDate (RFC 7519 §2), of which only whole seconds are taken: a
-// fraction or an exponent is read differently by different parsers, and so is null.
-func (r *reader) time(name string) time.Time {
+// fraction or an exponent is read differently by different parsers, and so is null. It is
+// not before least: there are issuers whose nbf is always 0.
+func (r *reader) time(name string, least int64) time.Time {
 	if r.set[name] == nil {
 		return time.Time{}
 	}
 	seconds, err := strconv.ParseInt(string(r.set[name]), 10, 64)
-	if err != nil || seconds <= 0 || seconds > maxTime {
+	if err != nil || seconds < least || seconds > maxTime {
 		r.fail(name, "a number of whole seconds")
 		return time.Time{}
 	}

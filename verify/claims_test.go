@@ -47,12 +47,18 @@ func TestExpiryForms(t *testing.T) {
 func TestOtherTimes(t *testing.T) {
 	var attacks []attack
 	for _, name := range []string{"nbf", "iat"} {
-		for _, value := range []string{`null`, `"1"`, `1.5`, `1.0`, `1e3`, `0`, `-1`, `true`, `[1]`, `{}`, `""`, `9223372036854775808`, `253402300800`} {
+		for _, value := range []string{`null`, `"1"`, `1.5`, `1.0`, `1e3`, `-1`, `true`, `[1]`, `{}`, `""`, `9223372036854775808`, `253402300800`} {
 			attacks = append(attacks, attack{name + " " + value, signer().good(fmt.Sprintf("%q:%s", name, value)), verify.ErrMalformed, false})
+		}
+		if name == "iat" {
+			attacks = append(attacks, attack{"iat 0", signer().good(`"iat":0`), verify.ErrMalformed, false})
 		}
 		attacks = append(attacks, attack{name + " in the year 9999", signer().good(fmt.Sprintf("%q:253402300799", name)), verify.ErrNotYetValid, true})
 	}
 	withstand(t, attacks)
+	if err := check(newVerifier(t, nil, issuerOf(signer())), signer().good(`"nbf":0`)); err != nil { // as Keycloak's were once
+		t.Errorf("nbf 0: %v", err)
+	}
 }
 
 func TestClaimTypes(t *testing.T) {

@@ -17,23 +17,27 @@ const (
 	// maxDepth is how deep objects and lists may be nested. Nobody's tokens are.
 	maxDepth = 16
 
-	// A number has so many characters at most, and an exponent up to this one. All that
-	// programs write by themselves are shorter, and all parsers can read these.
-	maxNumber   = 40
-	maxExponent = 250
+	// The greatest float64 is under 10 to the power of maxSize. Numbers of that size are
+	// read quickly if they have up to maxExact digits.
+	maxSize, maxExact = 309, 19
 
 	// maxDigits are those of a whole number that all parsers read alike (RFC 8259 §6).
 	maxDigits = 15
 )
 
-var (
-	errText   = refuse(ErrMalformed, "the token has text that is not UTF-8")
-	errJSON   = refuse(ErrMalformed, "the token has a part that is not a JSON object")
-	errDeep   = refuse(ErrMalformed, "the token's JSON is nested too deeply")
-	errTwice  = refuse(ErrMalformed, "the token has a member twice, or two that differ in case alone")
-	errNumber = refuse(ErrMalformed, "the token has a number that is out of range")
-	errHeader = refuse(ErrMalformed, "the token's header has a number that is not a whole one of up to 15 digits")
-)
+// Each token's error is its own.
+func errText() error { return malformed("the token has text that is not UTF-8") }
+func errJSON() error { return malformed("the token has a part that is not a JSON object") }
+func errDeep() error { return malformed("the token's JSON is nested too deeply") }
+func errTwice() error {
+	return malformed("the token has a member twice, or two that differ in case alone")
+}
+func errNumber() error { return malformed("the token has a number that is out of range") }
+func errHeader() error {
+	return malformed("the token's header has a number that is not a whole one of up to 15 digits")
+}
+
+func malformed(detail string) error { return refuse(ErrMalformed, detail) }
 
 // strict reads an object's members, and checks that all parsers read the same in b: JSON
 // in UTF-8, an object, in which no object has two members of one name (RFC 7515 §4, RFC
@@ -44,9 +48,9 @@ func strict(b []byte, header bool) (map[string]json.RawMessage, error) {
 	b = bytes.Trim(b, space)
 	switch {
 	case !utf8.Valid(b):
-		return nil, errText
+		return nil, errText()
 	case !json.Valid(b) || b[0] != '{':
-		return nil, errJSON
+		return nil, errJSON()
 	}
 	members := map[string]json.RawMessage{}
 	r := reading{b: b, header: header}
@@ -75,7 +79,7 @@ func (r *reading) next() byte {
 func (r *reading) object(members map[string]json.RawMessage) error {
 	var names []string
 	if r.depth++; r.depth > maxDepth {
-		return errDeep
+		return errDeep()
 	}
 	for r.at++; r.next() != '}'; {
 		begin := r.at
@@ -97,14 +101,14 @@ func (r *reading) object(members map[string]json.RawMessage) error {
 	r.depth--
 	slices.Sort(names)
 	if len(slices.Compact(names)) < len(names) {
-		return errTwice
+		return errTwice()
 	}
 	return nil
 }
 
 func (r *reading) list() error {
 	if r.depth++; r.depth > maxDepth {
-		return errDeep
+		return errDeep()
 	}
 	for r.at++; r.next() != ']'; {
 		if err := r.value(); err != nil {
@@ -134,22 +138,39 @@ func (r *reading) value() error {
 	return r.number(string(r.b[begin:r.at]))
 }
 
-// number looks at one as a text. To read it can take a thousand times as long, such as
-// with 1e-308, and a token has room for thousands: nobody has signed it yet. golang-jwt
-// reads those of a header.
+// number looks at one as a text, whether it is within a float64's range. To read it can take
+// a thousand times as long as others do, such as with 1e-308, and a token has room for
+// thousands: nobody has signed it yet. golang-jwt reads those of a header.
 func (r *reading) number(text string) error {
 	if r.header {
 		if len(text) > maxDigits || strings.ContainsAny(text, ".eE") {
-			return errHeader
+			return errHeader()
 		}
 		return nil
 	}
-	if len(text) > maxNumber {
-		return errNumber
+	digits, exponent := strings.TrimLeft(text, "-0"), 0
+	if i := strings.IndexAny(digits, "eE"); i >= 0 {
+		var err error
+		if exponent, err = strconv.Atoi(digits[i+1:]); err != nil {
+			return errNumber()
+		}
+		digits = digits[:i]
 	}
-	if i := strings.IndexAny(text, "eE"); i >= 0 {
-		if e, err := strconv.Atoi(text[i+1:]); err != nil || e < -maxExponent || e > maxExponent {
-			return errNumber
+	whole, fraction, _ := strings.Cut(digits, ".")
+	places := len(whole) // before the point
+	if whole == "" {
+		places = len(strings.TrimLeft(fraction, "0")) - len(fraction)
+	}
+	switch size := places + max(-2*maxToken, min(exponent, maxToken)); { // it is under 10 to the power of size
+	case whole == "" && strings.Trim(fraction, "0") == "":
+	case size > maxSize:
+		return errNumber()
+	case size == maxSize: // perhaps too large
+		if len(whole)+len(fraction) > maxExact {
+			return errNumber()
+		}
+		if _, err := strconv.ParseFloat(text, 64); err != nil {
+			return errNumber()
 		}
 	}
 	return nil
@@ -170,10 +191,10 @@ func (r *reading) text() error {
 			continue
 		}
 		if !bytes.HasPrefix(r.b[r.at+1:], []byte(`\u`)) {
-			return errText
+			return errText()
 		}
 		if r.at += 2; utf16.DecodeRune(c, r.escaped()) == unicode.ReplacementChar {
-			return errText
+			return errText()
 		}
 	}
 	r.at++

@@ -176,8 +176,8 @@ func (v *Verifier) tell(ctx context.Context, err error, found *verified) error {
 	return err
 }
 
-// errNoIssuer is that nobody is named, which is some issuers' way.
-var errNoIssuer = refuse(ErrMissingClaim, "the token has no iss")
+// noIssuer is that nobody is named, which is some issuers' way.
+const noIssuer = "the token has no iss"
 
 // admit finds the token's issuer, if all that can be told without a key is as that
 // wants it. Nothing that follows is done for a token that is not.
@@ -187,7 +187,7 @@ func (v *Verifier) admit(h *header, c *Claims) (*issuer, error) {
 	case c.Raw == nil:
 		return nil, refuse(ErrMalformed, "the token's claims are not a JSON object")
 	case i == nil && c.Issuer == "":
-		return nil, errNoIssuer
+		return nil, refuse(ErrMissingClaim, noIssuer)
 	case i == nil:
 		return nil, refuse(ErrIssuer, "")
 	case !slices.Contains(i.Algorithms, h.algorithm):
