@@ -56,7 +56,7 @@ func Assertion(c AssertionClaims) (string, error) {
 		return "", fmt.Errorf("commercelayer: the assertion could not be signed: %w", &quiet{err})
 	}
 	if len(s) > maxAssertion {
-		return "", fmt.Errorf("commercelayer: the assertion has %d bytes, and the service takes 4096: make the custom claim smaller", len(s))
+		return "", fmt.Errorf("commercelayer: the assertion has %d bytes, and the service takes 4096: make the custom claim smaller, or check the owner's id", len(s))
 	}
 	return s, nil
 }

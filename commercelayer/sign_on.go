@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/bearerkit/bearer"
+	"github.com/bearerkit/bearer/internal/observers"
 	"github.com/bearerkit/bearer/internal/until"
 	"github.com/bearerkit/bearer/verify"
 )
@@ -34,6 +35,7 @@ type SignOn struct {
 	customer func(context.Context, *verify.Claims) (string, error)
 	claim    func(*verify.Claims) any // nil: none
 	spent    *until.Tokens            // ID tokens that somebody has signed in with, or is about to
+	observer bearer.Observer
 }
 
 // SignOnOptions are the optional settings of a [SignOn]. The zero value is ready to use.
@@ -91,7 +93,7 @@ func NewSignOn(channel *SalesChannel, provider verify.Issuer, customer func(ctx 
 	}
 	return &SignOn{
 		channel: channel, provider: provider.Name, audience: slices.Clone(provider.Audience), verifier: verifier,
-		customer: customer, claim: o.CustomClaim, spent: until.New(maxSpent),
+		customer: customer, claim: o.CustomClaim, spent: until.New(maxSpent), observer: observers.Join(v.Logger, v.Observer),
 	}, nil
 }
 
@@ -139,33 +141,44 @@ func (s *SignOn) Login(ctx context.Context, idToken, nonce string) error {
 		return err
 	}
 	if err := checkIDToken(id, s.audience, nonce); err != nil {
-		return err
+		return s.refuse(ctx, id, err)
 	}
 	// Before the login, so that of two at the same time one is refused.
 	if !s.spent.Take(idToken, id.ExpiresAt.Add(spentGrace)) {
-		return &verify.Error{Kind: verify.ErrRefused, Detail: "the ID token has been used already: sign on again"}
+		return s.refuse(ctx, id, refused(verify.ErrRefused, "the ID token has been used already: sign on again"))
 	}
-	done := false
+	had, returned := false, false // a panic after the first leaves somebody signed in
 	defer func() {
-		if !done {
+		if !returned && !had {
 			s.spent.Remove(idToken)
 		}
 	}()
-	if err := s.login(ctx, id); err != nil {
-		return err
+	err = s.channel.login(ctx, func(ctx context.Context) (*bearer.Token, error) {
+		t, err := s.token(ctx, id)
+		had = err == nil
+		return t, err
+	})
+	if returned = true; err != nil {
+		s.spent.Remove(idToken)
 	}
-	done = true
-	return nil
+	return err
 }
 
-// login signs in whom a checked ID token is about.
-func (s *SignOn) login(ctx context.Context, id *verify.Claims) error {
+// refuse has it observed that an ID token is refused, as the verifier has for what it
+// refuses itself.
+func (s *SignOn) refuse(ctx context.Context, id *verify.Claims, err error) error {
+	s.observer(ctx, verify.TokenRefused{Err: err, Issuer: id.Issuer, Accepted: []string{s.provider}})
+	return err
+}
+
+// token is that of the customer whom a checked ID token is about.
+func (s *SignOn) token(ctx context.Context, id *verify.Claims) (*bearer.Token, error) {
 	customer, err := s.customer(ctx, id)
 	switch {
 	case err != nil:
-		return fmt.Errorf("commercelayer: the customer whose identity it is could not be found out: %w", &quiet{err})
+		return nil, fmt.Errorf("commercelayer: the customer whose identity it is could not be found out: %w", &quiet{err})
 	case customer == "":
-		return ErrNoSuchCustomer
+		return nil, ErrNoSuchCustomer
 	}
 	claims := AssertionClaims{Owner: Owner{Type: ownerCustomer, ID: customer}}
 	if s.claim != nil {
@@ -173,21 +186,19 @@ func (s *SignOn) login(ctx context.Context, id *verify.Claims) error {
 	}
 	assertion, err := Assertion(claims)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return s.channel.login(ctx, func(ctx context.Context) (*bearer.Token, error) {
-		t, err := s.channel.credentials.JWTBearer(ctx, assertion, nil)
-		if err != nil {
-			return nil, err
-		}
-		switch owner, err := ownerOf(t); {
-		case err != nil:
-			return nil, err
-		case owner.ID != customer:
-			return nil, errors.New("commercelayer: the service has answered with a token that is not the customer's who signs on: nobody was signed in")
-		}
-		return t, nil
-	})
+	t, err := s.channel.credentials.JWTBearer(ctx, assertion, nil)
+	if err != nil {
+		return nil, err
+	}
+	switch owner, err := ownerOf(t); {
+	case err != nil:
+		return nil, err
+	case owner.ID != customer:
+		return nil, errors.New("commercelayer: the service has answered with a token that is not the customer's who signs on: nobody was signed in")
+	}
+	return t, nil
 }
 
 // String names the sales channel's client and the provider.
