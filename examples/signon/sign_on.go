@@ -161,6 +161,9 @@ func (s *shop) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	setAttempt(w, "", -time.Second) // each is good for one answer
 	switch {
+	case repeated(q):
+		s.problem(w, http.StatusForbidden, "This answer says something twice. Nobody was signed in.")
+		return
 	case (s.saysWho || q.Has("iss")) && q.Get("iss") != s.issuer: // RFC 9207 §2.4
 		s.problem(w, http.StatusForbidden, "This answer is from somebody else than the identity provider. Nobody was signed in.")
 		return
@@ -179,6 +182,17 @@ func (s *shop) callback(w http.ResponseWriter, r *http.Request) {
 	}
 	idToken, _ := token.Extra("id_token").(string)
 	s.finish(w, r, s.signOn.Login(r.Context(), idToken, a.nonce))
+}
+
+// repeated reports whether an answer has a parameter twice, of which others may take the
+// other one (RFC 6749 §3.1).
+func repeated(q url.Values) bool {
+	for _, values := range q {
+		if len(values) > 1 {
+			return true
+		}
+	}
+	return false
 }
 
 // finish answers what Login has said.

@@ -141,6 +141,9 @@ func TestAnswersRefused(t *testing.T) {
 		{"another provider's answer", func(_ *world, b *browser) *screen {
 			return b.get(set(b.answer(adaSubject), "iss", "https://evil.example"))
 		}, 403, "from somebody else than the identity provider"},
+		{"two providers' answer", func(_ *world, b *browser) *screen {
+			return b.get(b.answer(adaSubject).String() + "&iss=https://evil.example")
+		}, 403, "says something twice"},
 		{"an answer that does not say whose it is", func(_ *world, b *browser) *screen {
 			return b.get(set(b.answer(adaSubject), "iss", ""))
 		}, 403, "from somebody else than the identity provider"},
