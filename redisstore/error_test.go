@@ -237,6 +237,14 @@ func TestStorePrintsNoPassword(t *testing.T) {
 	}
 }
 
+func TestServerWithAPassword(t *testing.T) {
+	t.Parallel()
+	server := redistest.Start(t, "--requirepass", password)
+	s := open(t, "redis://:"+password+"@"+server.Addr(), nil)
+	set(t, s, "k", "v")
+	wantValue(t, s, "k", "v", "writing it")
+}
+
 func TestServersThatCannotBeTrusted(t *testing.T) {
 	t.Parallel()
 	secure, plain := httptest.NewUnstartedServer(nil), httptest.NewServer(nil)

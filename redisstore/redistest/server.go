@@ -139,6 +139,9 @@ func (s *Server) answers() bool {
 	conn.Write([]byte("INFO server\r\n"))
 	lines := bufio.NewScanner(conn)
 	for lines.Scan() {
+		if strings.HasPrefix(lines.Text(), "-NOAUTH") { // nobody else has been given a password
+			return true
+		}
 		if id, ok := strings.CutPrefix(lines.Text(), "process_id:"); ok {
 			return id == strconv.Itoa(s.process.Process.Pid)
 		}
