@@ -37,7 +37,7 @@ const (
 
 	// maxWaiting is how many wait for one request because of keys that nobody knows,
 	// while others are known. Whoever forges tokens makes these. For the first keys of all
-	// everybody waits.
+	// more do, since nobody can be told yet.
 	maxWaiting, maxFirst = 1000, 10_000
 
 	// never is when to renew one that stays as it is, or is being renewed.
