@@ -190,7 +190,7 @@ for await (const line of createInterface({ input: process.stdin })) {
     .then(() => commands[command](options))
     .then(
       (result) => answer(id, { result: result ?? null }),
-      (error) => answer(id, { error: { name: error.name, message: error.message, tokenError: error instanceof jsAuth.TokenError } }),
+      (error) => answer(id, { error: { name: error.name, message: error.message, tokenError: jsAuth !== undefined && error instanceof jsAuth.TokenError } }),
     )
 }
 process.exit(0) // Redis's connections would keep it
